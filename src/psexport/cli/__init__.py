@@ -1,0 +1,1 @@
+"""The command line: one parameter table, and what is made from it."""

@@ -1,0 +1,1 @@
+"""From what a host answers to the catalogue."""

@@ -1,0 +1,1 @@
+"""From a selection to texts: pure, deterministic, and no host in sight."""

@@ -1,0 +1,1 @@
+"""Ways to reach a host; they are siblings behind :mod:`psexport.transport.base`."""
