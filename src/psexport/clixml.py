@@ -58,10 +58,11 @@ _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 class MalformedError(RemoteError):
     """A record of the host that cannot be read; it costs that record alone."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, target: str | None = None) -> None:
         super().__init__(
             message,
             id="ErrorMalformedDataFromRemoteCommand",
+            target=target,
             hint="leave the item out, or look at what the host sends with -Debug",
         )
 
