@@ -31,9 +31,9 @@ def run_script(
     pwsh: str, script: Path | str, *arguments: str, timeout: int = 120
 ) -> str:
     """Run a script file in a process of its own; what it wrote, as UTF-8."""
+    command = [pwsh, "-NoLogo", "-NoProfile", "-NonInteractive", "-File", str(script)]
     done = subprocess.run(
-        [pwsh, "-NoLogo", "-NoProfile", "-NonInteractive", "-File", str(script)]
-        + list(arguments),
+        [*command, *arguments],
         capture_output=True,
         timeout=timeout,
         stdin=subprocess.DEVNULL,
