@@ -26,10 +26,9 @@ from .names import (
     why_not_definable,
 )
 from .render import (
-    BlockComment,
+    Comment,
     CommentHelp,
     FunctionName,
-    LineComment,
     Literal,
     Quoted,
     TypeLiteral,
@@ -43,10 +42,9 @@ __all__ = [
     "COMMON_PARAMETER_ALIASES",
     "SHADOWING_VARIABLES",
     "UNWRITABLE_VARIABLES",
-    "BlockComment",
+    "Comment",
     "CommentHelp",
     "FunctionName",
-    "LineComment",
     "Literal",
     "LiteralSyntaxError",
     "NameKind",

@@ -10,18 +10,27 @@ DOUBLE_QUOTES = '"\u201c\u201d\u201e'
 DASHES = "-\u2013\u2014\u2015"
 
 
+#: PowerShell knows no capital of these: in no culture ``ı`` is an ``i``.
+_CASELESS = frozenset("\u0131\u017f")
+
+
 def fold(name: str) -> str:
     """Return the key under which PowerShell looks up *name*.
 
     Two names with one key are one command, parameter or variable. PowerShell compares
     by simple upper-casing, character by character, in no culture: ``ß`` is not ``SS``.
     """
-    if name.isascii():
-        return name.upper()
-    return "".join(
-        upper if len(upper := character.upper()) == 1 else character
-        for character in name
-    )
+    return name.upper() if name.isascii() else "".join(map(_capital, name))
+
+
+def _capital(character: str) -> str:
+    if character in _CASELESS:
+        return character
+    # Where the full mapping has several characters, the title case is the simple one.
+    for capital in (character.upper(), character.title()):
+        if len(capital) == 1:
+            return capital
+    return character
 
 
 def has_lone_surrogate(text: str) -> bool:

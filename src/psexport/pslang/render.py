@@ -246,26 +246,22 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
-class LineComment:
-    """One line of comment."""
+class Comment:
+    """Text that neither ends its comment early nor means anything as comment help.
+
+    Always a block comment. PowerShell takes any line comment that merely resembles
+    ``# SIG # Begin signature block`` for one, by edit distance, and lets no code
+    follow it.
+    """
 
     text: str
 
     def render(self) -> str:
-        """Return ``# text``; what the text has of line ends becomes spaces."""
-        text = _LINE_END.sub(" ", _checked(self.text)).replace("\0", " ").strip()
-        return "# " + _tamed(text) if text else "#"
-
-
-@dataclass(frozen=True, slots=True)
-class BlockComment:
-    """Lines of comment that neither end early nor mean anything as comment help."""
-
-    text: str
-
-    def render(self) -> str:
-        """Return the comment, its delimiters on lines of their own."""
-        lines = map(_tamed, _LINE_END.split(_checked(self.text).replace("\0", " ")))
+        """Return the comment, on one line if the text is one."""
+        text = _checked(self.text).replace("\0", " ").strip()
+        lines = [_tamed(line) for line in _LINE_END.split(text)]
+        if len(lines) == 1:
+            return f"<# {lines[0]} #>"
         return "<#\n" + "\n".join(lines) + "\n#>"
 
 
@@ -295,10 +291,8 @@ def _unended(text: str) -> str:
 def _tamed(line: str) -> str:
     """Make a line of text that is a line of comment and nothing else.
 
-    ``.WORD`` at its start would be a help directive, ``SIG #`` and ``# SIG #`` a
-    signature, ``requires`` a requirement.
+    ``.WORD`` at its start would be a directive of comment help, and ``# SIG #`` is
+    what tools look for that read a signature without parsing.
     """
     line = _unended(line)
-    if re.match(r"\s*(\.|#|SIG\s*#|requires\b)", line, re.IGNORECASE):
-        return "\\" + line
-    return line
+    return "\\" + line if line.lstrip().startswith((".", "#")) else line

@@ -28,7 +28,13 @@ class Wildcard:
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
-        self._match = re.compile("".join(_translate(pattern)), re.DOTALL).fullmatch
+        head, *rest = _translate(pattern)
+        # Each part between two stars is found at the first place where it fits, once
+        # and for all: no pattern can take more than (pattern x text) steps.
+        *middle, tail = rest or [""]
+        expression = head + "".join(f"(?>.*?{part})" for part in middle)
+        expression += (".*" if rest else "") + tail
+        self._match = re.compile(expression, re.DOTALL).fullmatch
 
     def matches(self, text: str) -> bool:
         """Whether the whole of *text* fits, in any case."""
@@ -71,21 +77,23 @@ def _units(text: str) -> str:
     )
 
 
-def _translate(pattern: str) -> Iterator[str]:
-    """Yield the parts of a regular expression over folded text."""
+def _translate(pattern: str) -> list[str]:
+    """Write what is between the stars as regular expressions over folded text."""
+    parts = [""]
     characters = iter(_units(pattern))
     for character in characters:
         if character == "*":
-            yield ".*"
+            parts.append("")
         elif character == "?":
-            yield "."
+            parts[-1] += "."
         elif character == "[":
-            yield _translate_class(pattern, characters)
+            parts[-1] += _translate_class(pattern, characters)
         else:
             if character == "`":
                 # A backtick at the very end is itself; one alone is nothing at all.
                 character = next(characters, "" if pattern == "`" else "`")
-            yield re.escape(fold(character))
+            parts[-1] += re.escape(fold(character))
+    return parts
 
 
 def _translate_class(pattern: str, characters: Iterator[str]) -> str:
@@ -109,7 +117,8 @@ def _translate_class(pattern: str, characters: Iterator[str]) -> str:
     while at < len(members):
         if at + 2 < len(members) and members[at + 1][1]:
             low, high = members[at][0], members[at + 2][0]
-            if low > high:
+            # A range up to "[" is an error in PowerShell, whatever it starts at.
+            if low > high or high == "[":
                 raise _invalid(pattern)
             parts.append(_folded_range(low, high))
             at += 3
