@@ -1,0 +1,74 @@
+"""Where keys are: one module per kind, behind the hook in :mod:`.hook`."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from ...errors import PSExportError
+from .hook import KeySource, Opener, Password, SigningKey, unreadable
+from .pem import read_der, read_pem
+from .pfx import is_pfx, read_pfx
+
+__all__ = ["KeySource", "Opener", "Password", "SigningKey", "open_source"]
+
+#: Key services that come with the package: scheme to function. Their libraries are
+#: extras, so a module is imported when its scheme is used.
+_SERVICES = {
+    "pkcs11": ("pkcs11", "open_token"),
+    "azure": ("azure", "open_vault"),
+    "aws": ("aws", "open_kms"),
+    "google": ("google", "open_kms"),
+}
+ENTRY_POINTS = "psexport.keys"
+
+#: One letter before the colon is a drive.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?!\\)")
+_MAXIMUM_FILE = 1 << 22
+
+
+def open_source(address: str, password: Password | None = None) -> KeySource:
+    """Open a key or certificate file, a token, or a key of a service.
+
+    :param address: a path, or ``scheme:…`` with the scheme of a key service.
+    :raises PSExportError: ``ErrorCertificateUnreadable``,
+        ``ErrorCertificatePassword``, ``ErrorKeyServiceUnknown``,
+        ``ErrorKeyServiceNotInstalled`` or ``ErrorKeyService``.
+    """
+    scheme = _SCHEME.match(address)
+    if scheme and not Path(address).exists():
+        return _opener(scheme[1].lower(), address)(address, password)
+    return _open_file(address, password)
+
+
+def _opener(scheme: str, address: str) -> Opener:
+    if scheme in _SERVICES:
+        module, function = _SERVICES[scheme]
+        found: Opener = getattr(import_module(f".{module}", __name__), function)
+        return found
+    for point in entry_points(group=ENTRY_POINTS, name=scheme):
+        loaded: Opener = point.load()
+        return loaded
+    raise PSExportError(
+        f"No key service is known for {scheme}:",
+        id="ErrorKeyServiceUnknown",
+        target=address,
+        hint=f"Use a file, or one of {', '.join(f'{each}:' for each in _SERVICES)}.",
+    )
+
+
+def _open_file(address: str, password: Password | None) -> KeySource:
+    try:
+        with Path(address).open("rb") as file:
+            data = file.read(_MAXIMUM_FILE)
+    except (OSError, ValueError) as error:
+        raise unreadable(
+            address, getattr(error, "strerror", "") or str(error)
+        ) from None
+    if b"-----BEGIN " in data:
+        return read_pem(data, address, password)
+    if is_pfx(data):
+        return read_pfx(data, address, password)
+    return read_der(data, address)

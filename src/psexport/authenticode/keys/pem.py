@@ -1,0 +1,72 @@
+"""Keys and certificates from PEM files, and certificates from DER ones."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    load_der_private_key,
+    load_pem_private_key,
+    pkcs7,
+)
+
+from .hook import KeySource, Password, ask_password, unreadable, wrong_password
+from .local import local_source
+
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+
+
+def read_pem(data: bytes, target: str, password: Password | None) -> KeySource:
+    """Return the certificates and the key that a PEM file holds, in its order.
+
+    :raises PSExportError: ``ErrorCertificatePassword`` or
+        ``ErrorCertificateUnreadable``.
+    """
+    source = KeySource()
+    certificates: list[x509.Certificate] = []
+    for match in _BLOCK.finditer(data):
+        label, block = match[1].decode("ascii"), match[0]
+        try:
+            if label == "CERTIFICATE":
+                certificates.append(x509.load_pem_x509_certificate(block))
+            elif label in ("PKCS7", "CMS"):
+                certificates += pkcs7.load_pem_pkcs7_certificates(block)
+            elif label.endswith("PRIVATE KEY") and source.key is None:
+                source = _read_key(block, target, password)
+        except (ValueError, UnsupportedAlgorithm):
+            raise unreadable(target, f"its {label} is damaged") from None
+    return replace(source, certificates=tuple(certificates))
+
+
+def _read_key(block: bytes, target: str, password: Password | None) -> KeySource:
+    # PKCS#8 says it in the label, the older form in a header: "Proc-Type: 4,ENCRYPTED".
+    if b"ENCRYPTED" not in block:
+        return local_source(load_pem_private_key(block, None), target)
+    secret = ask_password(password, target).encode()
+    try:
+        return local_source(load_pem_private_key(block, secret), target)
+    except (ValueError, TypeError):
+        raise wrong_password(target) from None
+
+
+def read_der(data: bytes, target: str) -> KeySource:
+    """Return what a DER file holds: a certificate, a PKCS#7 bundle, or a bare key.
+
+    :raises PSExportError: ``ErrorCertificateUnreadable``.
+    """
+    try:
+        return KeySource((x509.load_der_x509_certificate(data),))
+    except ValueError:
+        pass
+    try:
+        return KeySource(tuple(pkcs7.load_der_pkcs7_certificates(data)))
+    except (ValueError, UnsupportedAlgorithm):
+        pass
+    try:
+        key = load_der_private_key(data, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise unreadable(target, "it is no PFX, PEM or certificate file") from None
+    return local_source(key, target)

@@ -1,0 +1,154 @@
+"""Keys in a PKCS#11 token, named by an RFC 7512 address.
+
+``pkcs11:token=Build;object=signing?module-path=/usr/lib/softhsm/libsofthsm2.so``
+
+The module may also come from the variable ``PKCS11_MODULE``. The PIN comes from
+``pin-source``, else from where passwords come from; ``pin-value`` is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from cryptography import x509
+
+from ...errors import PSExportError
+from ..algorithms import SignatureAlgorithm, digest_info, ecdsa_to_der
+from .hook import (
+    KeySource,
+    Password,
+    PublicKey,
+    ask_password,
+    extra_missing,
+    service_failed,
+    unreadable,
+    wrong_password,
+)
+
+MODULE_VARIABLE = "PKCS11_MODULE"
+_ATTRIBUTES = frozenset({"token", "serial", "object", "id", "type"})
+_QUERY = frozenset({"module-path", "pin-source"})
+
+
+class TokenKey:
+    """A private key that stays in its token."""
+
+    def __init__(self, key: Any, target: str) -> None:
+        self._key = key
+        self._target = target
+
+    def sign_digest(self, algorithm: SignatureAlgorithm, digest: bytes) -> bytes:
+        """Sign as :class:`.hook.SigningKey` says."""
+        import pkcs11
+
+        rsa = algorithm.family == "RSA"
+        mechanism = pkcs11.Mechanism.RSA_PKCS if rsa else pkcs11.Mechanism.ECDSA
+        to_sign = digest_info(algorithm.hash, digest) if rsa else digest
+        try:
+            signature = bytes(self._key.sign(to_sign, mechanism=mechanism))
+        except pkcs11.PKCS11Error as error:
+            raise service_failed(self._target, _reason(error)) from None
+        return signature if rsa else ecdsa_to_der(signature)
+
+
+def open_token(address: str, password: Password | None) -> KeySource:
+    """Open the key that ``address`` names, with all certificates of its token.
+
+    :raises PSExportError: the address names no key, the PIN is wrong, …
+    """
+    wanted = _parse(address)
+    module = wanted.get("module-path", b"").decode() or os.environ.get(MODULE_VARIABLE)
+    if not module:
+        raise _bad_address(address, "it names no module-path")
+    try:
+        import pkcs11
+    except ImportError:
+        raise extra_missing(address, "pkcs11") from None
+    try:
+        token = pkcs11.lib(module).get_token(
+            token_label=wanted["token"].decode() if "token" in wanted else None,
+            token_serial=wanted.get("serial"),
+        )
+        pin = _pin(wanted, token.label, password)
+        session = token.open(user_pin=pin)
+        key = _find_key(session, wanted, address)
+        certificates = _certificates(session, pkcs11.Attribute.VALUE)
+        own = _certificates(session, pkcs11.Attribute.VALUE, key[pkcs11.Attribute.ID])
+    except pkcs11.PinIncorrect:
+        raise wrong_password(address) from None
+    except pkcs11.PKCS11Error as error:
+        raise service_failed(address, _reason(error)) from None
+    except (RuntimeError, UnicodeDecodeError) as error:
+        raise service_failed(address, error) from None
+    public: PublicKey | None = own[0].public_key() if own else None  # type: ignore[assignment]
+    return KeySource((*own, *certificates), TokenKey(key, address), public)
+
+
+def _find_key(session: Any, wanted: dict[str, bytes], address: str) -> Any:
+    import pkcs11
+
+    template: dict[Any, Any] = {pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY}
+    if "object" in wanted:
+        template[pkcs11.Attribute.LABEL] = wanted["object"].decode()
+    if "id" in wanted:
+        template[pkcs11.Attribute.ID] = wanted["id"]
+    keys = list(session.get_objects(template))
+    if len(keys) != 1:
+        raise _bad_address(address, f"it names {len(keys)} private keys, not one")
+    return keys[0]
+
+
+def _certificates(
+    session: Any, value: Any, identifier: bytes | None = None
+) -> tuple[x509.Certificate, ...]:
+    import pkcs11
+
+    template: dict[Any, Any] = {pkcs11.Attribute.CLASS: pkcs11.ObjectClass.CERTIFICATE}
+    if identifier is not None:
+        template[pkcs11.Attribute.ID] = identifier
+    return tuple(
+        x509.load_der_x509_certificate(bytes(each[value]))
+        for each in session.get_objects(template)
+    )
+
+
+def _pin(wanted: dict[str, bytes], label: str, password: Password | None) -> str:
+    if "pin-source" not in wanted:
+        return ask_password(password, f"token {label}")
+    path = wanted["pin-source"].decode().removeprefix("file://").removeprefix("file:")
+    try:
+        return Path(path).read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise unreadable(path, "it should hold the PIN") from None
+
+
+def _parse(address: str) -> dict[str, bytes]:
+    """Return the attributes of an RFC 7512 address, percent-decoded."""
+    path, _, query = address.partition(":")[2].partition("?")
+    found: dict[str, bytes] = {}
+    for text, separator, known in ((path, ";", _ATTRIBUTES), (query, "&", _QUERY)):
+        for part in filter(None, text.split(separator)):
+            name, equals, value = part.partition("=")
+            if name == "pin-value":
+                raise _bad_address(address.partition("?")[0], "it carries a PIN")
+            if not equals or name not in known:
+                raise _bad_address(address, f"it has an unknown part {name}")
+            found[name] = unquote_to_bytes(value)
+    return found
+
+
+def _bad_address(address: str, why: str) -> PSExportError:
+    return PSExportError(
+        f"The PKCS#11 address {address} cannot be used: {why}",
+        id="ErrorKeyServiceAddress",
+        target=address,
+        hint="Write pkcs11:token=…;object=…?module-path=…, as RFC 7512 says.",
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong: the library's exceptions often have a name only."""
+    return str(error) or type(error).__name__
