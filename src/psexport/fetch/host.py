@@ -22,7 +22,7 @@ _SCRIPT = """
 'Culture=' + $PSCulture
 'UiCulture=' + $PSUICulture
 try { 'Identity=' + $PSSenderInfo.UserInfo.Identity.Name } catch { }
-try { 'User=' + $env:USERNAME + $env:USER } catch { }
+try { 'User=' + [Environment]::UserName } catch { }
 try { 'Os=' + [Environment]::OSVersion.VersionString } catch { }
 """
 _MAX_COMMANDS_TO_SKIP = 10_000

@@ -23,7 +23,7 @@ _WITH_SCRIPTS = frozenset({"FullLanguage", "ConstrainedLanguage"})
 _BEHIND_ALIASES = """
 Get-Command -CommandType Alias -ListImported |
     Where-Object { -not $_.ResolvedCommand } |
-    ForEach-Object { Get-Command -Name $_.Definition } |
+    ForEach-Object { Get-Command -Name $_.Definition -ErrorAction Ignore } |
     Where-Object { $_.ModuleName -and -not (Get-Module -Name $_.ModuleName) } |
     ForEach-Object { Import-Module -Name $_.ModuleName -Global }
 """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .. import clixml
 from ..clixml import HostError, MalformedError
@@ -99,10 +99,11 @@ class _Answers:
         if not wanted:
             what = "Get-Command" if request.wants_commands else "Get-FormatData"
             raise _nothing(f"{what} on the host returned nothing")
-        used = {command.module.lower() for command in self.commands}
+        merged = tuple(_with_sets(self.commands, self.sets))
+        used = {command.module.lower() for command in merged}
         return Catalogue(
             host=host,
-            commands=tuple(_with_sets(self.commands, self.sets)),
+            commands=merged,
             views=tuple(self.views),
             modules=tuple(m for m in self.modules if m.name.lower() in used),
             unreadable=unreadable,
@@ -290,6 +291,8 @@ def _with_sets(
     }
     for command in plain:
         told = sets.get((command.type, command.name.lower()))
+        if told is not None and not command.module:
+            command = replace(command, module=told.module)
         if command.resolved_name is not None:
             told = by_name.get(command.resolved_name.lower())
         yield command if told is None else commands.merge(command, told)
