@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..errors import PSExportError, UsageError
@@ -22,6 +22,7 @@ from .algorithms import (
     signature_fits,
     weakness,
 )
+from .certificates import build_chain, is_self_signed, subject, usage_problem
 from .keys import KeySource, Password, SigningKey, open_source
 
 INCLUDE_CHAIN = ("signer", "notroot", "all")
@@ -209,66 +210,3 @@ def _require_usable(leaf: x509.Certificate, now: datetime) -> None:
             target=name,
             hint="Renew the certificate, or check the clock.",
         )
-
-
-def usage_problem(
-    certificate: x509.Certificate, purpose: x509.ObjectIdentifier
-) -> str | None:
-    """Say why a certificate may not sign for ``purpose``, or ``None``.
-
-    The purpose has to be named: no extended key usage at all is not enough.
-
-    :raises ValueError: its extensions cannot be read.
-    """
-    extensions = certificate.extensions
-    try:
-        usages = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return "it has no extended key usage"
-    if purpose not in usages:
-        return "its extended key usage is another"
-    try:
-        usage = extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return None
-    return None if usage.digital_signature else "its key usage forbids signatures"
-
-
-def build_chain(
-    leaf: x509.Certificate, pool: Sequence[x509.Certificate]
-) -> tuple[x509.Certificate, ...]:
-    """Return ``leaf`` and its issuers, as far as ``pool`` reaches."""
-    chain = [leaf]
-    while not is_self_signed(chain[-1]):
-        issuer = next(
-            (each for each in pool if each not in chain and issued_by(chain[-1], each)),
-            None,
-        )
-        if issuer is None:
-            break
-        chain.append(issuer)
-    return tuple(chain)
-
-
-def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Tell whether the issuer's name and key made ``certificate``."""
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, TypeError, ValueError, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def is_self_signed(certificate: x509.Certificate) -> bool:
-    """Tell whether a certificate is its own issuer, as roots are."""
-    return certificate.issuer == certificate.subject and issued_by(
-        certificate, certificate
-    )
-
-
-def subject(certificate: x509.Certificate) -> str:
-    """Return the subject's name as text, whatever is in it."""
-    try:
-        return certificate.subject.rfc4514_string()
-    except ValueError:
-        return "(unreadable name)"

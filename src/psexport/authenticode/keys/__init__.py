@@ -32,13 +32,13 @@ _MAXIMUM_FILE = 1 << 22
 def open_source(address: str, password: Password | None = None) -> KeySource:
     """Open a key or certificate file, a token, or a key of a service.
 
-    :param address: a path, or ``scheme:…`` with the scheme of a key service.
+    :param address: ``scheme:…`` with the scheme of a key service, else a path.
     :raises PSExportError: ``ErrorCertificateUnreadable``,
         ``ErrorCertificatePassword``, ``ErrorKeyServiceUnknown``,
         ``ErrorKeyServiceNotInstalled`` or ``ErrorKeyService``.
     """
     scheme = _SCHEME.match(address)
-    if scheme and not Path(address).exists():
+    if scheme:
         return _opener(scheme[1].lower(), address)(address, password)
     return _open_file(address, password)
 

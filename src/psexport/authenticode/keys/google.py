@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+from typing import Any
 
 from ...errors import PSExportError
 from ..algorithms import SignatureAlgorithm
@@ -77,6 +78,7 @@ def _identity(address: str) -> Token:
         from google.auth.transport.requests import Request
     except ImportError:
         raise extra_missing(address, "google") from None
+    credentials: Any
     try:
         credentials, _project = google.auth.default(scopes=[_SCOPE])
     except GoogleAuthError as error:

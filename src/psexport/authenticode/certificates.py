@@ -1,0 +1,71 @@
+"""Questions about certificates that both the signing and the verifying side ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+
+def usage_problem(
+    certificate: x509.Certificate, purpose: x509.ObjectIdentifier
+) -> str | None:
+    """Say why a certificate may not sign for ``purpose``, or ``None``.
+
+    The purpose has to be named: no extended key usage at all is not enough.
+
+    :raises ValueError: its extensions cannot be read.
+    """
+    extensions = certificate.extensions
+    try:
+        usages = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return "it has no extended key usage"
+    if purpose not in usages:
+        return "its extended key usage is another"
+    try:
+        usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
+    return None if usage.digital_signature else "its key usage forbids signatures"
+
+
+def build_chain(
+    leaf: x509.Certificate, pool: Sequence[x509.Certificate]
+) -> tuple[x509.Certificate, ...]:
+    """Return ``leaf`` and its issuers, as far as ``pool`` reaches."""
+    chain = [leaf]
+    while not is_self_signed(chain[-1]):
+        issuer = next(
+            (each for each in pool if each not in chain and issued_by(chain[-1], each)),
+            None,
+        )
+        if issuer is None:
+            break
+        chain.append(issuer)
+    return tuple(chain)
+
+
+def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Tell whether the issuer's name and key made ``certificate``."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, TypeError, ValueError, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def is_self_signed(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate is its own issuer, as roots are."""
+    return certificate.issuer == certificate.subject and issued_by(
+        certificate, certificate
+    )
+
+
+def subject(certificate: x509.Certificate) -> str:
+    """Return the subject's name as text, whatever is in it."""
+    try:
+        return certificate.subject.rfc4514_string()
+    except ValueError:
+        return "(unreadable name)"
