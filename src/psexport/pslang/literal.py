@@ -7,9 +7,9 @@ A variable or a subexpression is refused: there is nothing here to expand it.
 
 from __future__ import annotations
 
-import math
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, localcontext
+from fractions import Fraction
 from typing import NoReturn
 
 from ..errors import UsageError
@@ -69,6 +69,7 @@ def parse_literal(text: str) -> Value:
 _SPACE = " \t\v\f\u00a0\u0085\ufeff"
 _WORD_END = frozenset(_SPACE + "\r\n,;(){}|&" + SINGLE_QUOTES + DOUBLE_QUOTES)
 _MAX_DEPTH = 50
+_MAX_DIGITS = 400
 
 
 class _Reader:
@@ -96,7 +97,7 @@ class _Reader:
             self.fail("Too many values in one another")
         first = self._value()
         values = [first]
-        while self.peek() == ",":
+        while self.peek(lines=False) == ",":
             self._at += 1
             values.append(self._value())
         self._depth -= 1
@@ -237,7 +238,7 @@ class _Reader:
         word = "".join(parts)
         if not word:
             self.fail(f"Unexpected {self._text[start : start + 1]!r}")
-        if escaped:
+        if escaped and self._depth == 1:
             return word
         if word[0] == "$":
             try:
@@ -248,7 +249,13 @@ class _Reader:
         if word[0] in "@#<>" or self._text[self._at : self._at + 1] in _NEVER_AFTER:
             self._at = start
             self.fail(f"Unexpected {word[0]!r}")
-        number = parse_number(word)
+        as_argument = self._depth == 1
+        # As an argument, "-5" is text: it might have been a parameter's name.
+        signed = word[0] == "+" or word[0] in DASHES
+        number = None if as_argument and signed else parse_number(word)
+        if number is None and not as_argument:
+            self._at = start
+            self.fail("Text must be in quotes here")
         return word if number is None else number
 
 
@@ -269,7 +276,7 @@ _CONSTANTS: dict[str, Value] = {"$TRUE": True, "$FALSE": False, "$NULL": None}
 _DASH = re.escape(DASHES)
 _NUMBER = re.compile(
     rf"(?P<sign>[+{_DASH}]?)"
-    r"(?:0x(?P<hex>[0-9a-f]+?)|0b(?P<bits>[01]+)|(?P<whole>[0-9]*)"
+    r"(?:0x(?P<hex>[0-9a-f]+)|0b(?P<bits>[01]+)|(?P<whole>[0-9]*)"
     rf"(?P<point>\.[0-9]*)?(?P<exponent>e[+{_DASH}]?[0-9]+)?)"
     r"(?P<suffix>u?y|u?s|u?l|u|n|d|)(?P<unit>[kmgtp]b)?",
     re.IGNORECASE | re.ASCII,
@@ -291,49 +298,46 @@ def parse_number(word: str) -> int | float | Decimal | None:
     Integers are Int32, else Int64, else Decimal, else Double; a suffix says otherwise.
     """
     found = _NUMBER.fullmatch(word)
-    if not found:
+    if not found or len(word) > _MAX_DIGITS:
         return None
     suffix = found["suffix"].lower()
     unit = _UNITS[(found["unit"] or "").lower()]
     sign = -1 if found["sign"] and found["sign"] in DASHES else 1
     if found["hex"] or found["bits"]:
         return _based_integer(found, sign, suffix, unit)
-    digits = found["whole"] + (found["point"] or "").lstrip(".")
-    if not digits:
+    if not found["whole"] and len(found["point"] or "") < 2:
         return None
-    real = found["point"] is not None or found["exponent"] is not None
     exponent = re.sub(f"[{_DASH}]", "-", found["exponent"] or "")
-    text = (found["whole"] or "0") + (found["point"] or "") + exponent
+    text = found["whole"] + (found["point"] or "") + exponent
     if suffix == "d":
-        return _decimal(text, sign * unit)
-    if real and not suffix:
-        value = float(text) * sign * unit
-        return None if math.isinf(value) else value
-    try:
-        exact = Decimal(text) * sign * unit
-    except InvalidOperation:
-        return None
-    if len(text) > 400 or abs(exact.adjusted()) > 400:
-        return None
-    return _integer(int(exact.to_integral_value()), suffix)
+        return _decimal(text, sign, unit)
+    if found["point"] is None and found["exponent"] is None:
+        return _integer(int(found["whole"]) * sign * unit, suffix)
+    if not suffix:
+        return float(text) * sign * unit
+    exact = Fraction(text) if len(exponent) < 6 else Fraction(2**96)
+    return _integer(round(exact * sign * unit), suffix)
 
 
 def _based_integer(
     found: re.Match[str], sign: int, suffix: str, unit: int
 ) -> int | float | Decimal | None:
-    """Read hexadecimal or binary digits, which are two's complement when full."""
+    """Read hexadecimal or binary digits: two's complement where they fill a type."""
     digits = found["hex"] or found["bits"]
-    base = 16 if found["hex"] else 2
+    base, bits = (16, 4 * len(digits)) if found["hex"] else (2, len(digits))
     value = int(digits, base)
-    bits = len(digits) * (4 if base == 16 else 1)
-    for width in (8, 16, 32, 64):
-        if bits == width and value >= 2 ** (width - 1) and "u" not in suffix:
-            wanted = {"y": 8, "s": 16, "l": 64}.get(suffix)
-            if (wanted is None and width >= 32) or wanted == width:
-                value -= 2**width
-    if suffix == "d":
-        return _decimal(str(value), sign * unit)
-    return _integer(value * sign * unit, suffix)
+    if bits > 64 and not suffix:
+        return None
+    if suffix:
+        widths: tuple[int, ...] = {"y": (8,), "s": (16,), "l": (64,)}.get(suffix, ())
+    else:
+        widths = (32, 64) if base == 16 else (8, 16, 32, 64)
+    if bits in widths and value >= 2 ** (bits - 1):
+        value -= 2**bits
+    value *= sign * unit
+    if bits == 64 and not suffix and -(2**31) <= value < 2**31:
+        suffix = "l"
+    return _integer(value, suffix)
 
 
 def _integer(value: int, suffix: str) -> int | float | Decimal | None:
@@ -353,6 +357,7 @@ def _integer(value: int, suffix: str) -> int | float | Decimal | None:
     return float(value)
 
 
-def _decimal(text: str, factor: int) -> Decimal | None:
-    value = Decimal(text) * factor
-    return value if abs(value) < 2**96 else None
+def _decimal(text: str, sign: int, unit: int) -> Decimal | None:
+    with localcontext(prec=60):
+        value = Decimal(text) * sign * unit
+        return value if abs(value) < 2**96 else None

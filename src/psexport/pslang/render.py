@@ -101,7 +101,9 @@ class FunctionName:
         return self.name
 
 
-_TYPE_TOKEN = re.compile(r"[^\W\d][\w.+]*(?:`\d+)?(?:\+[^\W\d][\w.+]*(?:`\d+)?)*|.")
+_TYPE_TOKEN = re.compile(
+    r"[^\W\d][\w.+]*(?:`\d+)?(?:\+[^\W\d][\w.+]*(?:`\d+)?)*|.", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,15 +226,18 @@ def _literal(value: LiteralValue, margin: str) -> str:
         case Mapping():
             if not value:
                 return "@{}"
-            members = [
+            entries = [
                 f"{inner}{_key(key)} = {_literal(member, inner)}\n"
                 for key, member in value.items()
             ]
-            return "@{\n" + "".join(members) + margin + "}"
+            return "@{\n" + "".join(entries) + margin + "}"
         case Sequence():
             if not value:
                 return "@()"
-            lines = ",\n".join(inner + _literal(member, inner) for member in value)
+            members = [_literal(member, inner) for member in value]
+            if len(members) == 1 and members[0].startswith("@("):
+                members[0] = ", " + members[0]  # else one level of list would be lost
+            lines = ",\n".join(inner + member for member in members)
             return "@(\n" + lines + "\n" + margin + ")"
     raise TypeError(f"no PowerShell literal for {type(value).__name__}")
 
