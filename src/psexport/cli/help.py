@@ -56,7 +56,7 @@ def _value(parameter: Parameter) -> str:
     """Return what a parameter takes, in a word or a list of words."""
     if parameter.kind is Kind.CHOICE:
         return "|".join(parameter.choices)
-    return parameter.kind.value
+    return str(parameter.kind.value)
 
 
 def text(verb: Verb) -> str:

@@ -1,0 +1,100 @@
+"""The program: arguments in, an exit code out; nothing here knows the work itself."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn, TextIO
+
+from ..errors import PSExportError
+from ..report import error_line
+from .parameters import EXPORT, Verb, find_verb
+
+INTERRUPTED = 130
+
+
+def main(
+    argv: Sequence[str],
+    stdout: TextIO,
+    stderr: TextIO,
+    stdin: TextIO | None = None,
+) -> int:
+    """Run psexport.
+
+    :param argv: the arguments, without the program's name.
+    :param stdin: where a prompt for a password reads from; ``None`` if there is
+        nobody to ask.
+    :return: 0 done, 1 failed, 2 asked wrongly, 3 drift found or not valid, 130
+        interrupted.
+    """
+    show_trace = False
+    try:
+        verb, arguments = _verb(argv)
+        if arguments == ["--version"]:
+            return _version(stdout)
+        from .binder import asks_for_help, bind
+
+        if asks_for_help(arguments):
+            from .help import text
+
+            stdout.write(text(verb))
+            return 0
+        bound = bind(verb, arguments)
+        show_trace = bound.flag("Debug")
+        from .verbs import run_verb
+
+        return run_verb(bound, stdout, stderr, stdin)
+    except PSExportError as error:
+        if show_trace:
+            traceback.print_exc(file=stderr)
+        print(error_line(error), file=stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("psexport: Interrupted; nothing was left behind", file=stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read standard output has gone, and nobody is left to tell.
+        return 1
+    except Exception as error:
+        if show_trace:
+            traceback.print_exc(file=stderr)
+        mistake = PSExportError(
+            f"A mistake in psexport itself: {type(error).__name__}: {error}",
+            id="InternalError",
+            hint="Run it again with -Debug, and report what it shows.",
+        )
+        print(error_line(mistake), file=stderr)
+        return mistake.exit_code
+
+
+def _verb(argv: Sequence[str]) -> tuple[Verb, list[str]]:
+    """Split a leading verb from the arguments; without one it is ``export``."""
+    if argv and (verb := find_verb(argv[0])):
+        return verb, list(argv[1:])
+    return EXPORT, list(argv)
+
+
+def _version(stdout: TextIO) -> int:
+    from .. import __version__
+
+    print(f"psexport {__version__}", file=stdout)
+    return 0
+
+
+def run() -> NoReturn:
+    """Be the program ``psexport``."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character is no reason to fail.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _leave)
+    sys.exit(main(sys.argv[1:], sys.stdout, sys.stderr, sys.stdin))
+
+
+def _leave(number: int, _: object) -> NoReturn:
+    """End on a signal as on Ctrl-C, so that everything is cleaned up."""
+    raise SystemExit(128 + number)
