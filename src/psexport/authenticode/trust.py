@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from cryptography import x509
@@ -244,7 +245,7 @@ def require_not_revoked(
     :param now: when the lists are read: they have to be current.
     :raises ChainError: one is revoked, or its issuer's list is of no use.
     """
-    for certificate, issuer in zip(chain, chain[1:], strict=False):
+    for certificate, issuer in pairwise(chain):
         for crl in crls:
             try:
                 if crl.issuer == issuer.subject:

@@ -1,0 +1,72 @@
+"""Which files the paths on a command line mean."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import PSExportError
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file, and the folder that was named to reach it, if it was one."""
+
+    path: Path
+    folder: Path | None = None
+
+
+def list_files(paths: Iterable[str | Path]) -> Iterator[Listed]:
+    """Yield the files that ``paths`` name, folders with all that is below them.
+
+    Links to folders are not followed below a folder, so the walk ends.
+
+    :raises PSExportError: ``ErrorFileNotFound`` for a path that is not there.
+    """
+    for path in map(Path, paths):
+        if path.is_dir():
+            yield from (Listed(each, path) for each in _below(path))
+        elif path.is_file():
+            yield Listed(path)
+        else:
+            raise PSExportError(
+                f"There is no file or folder {path}",
+                id="ErrorFileNotFound",
+                target=str(path),
+                hint="Check the path.",
+            )
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise unreadable(Path(error.filename or folder), error)
+
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(parent, name)
+            if path.is_file():
+                yield path
+
+
+def read(path: Path) -> bytes:
+    """Return a file's bytes.
+
+    :raises PSExportError: ``ErrorFileUnreadable``.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> PSExportError:
+    """Error: the system does not let us read a file or folder."""
+    return PSExportError(
+        f"{path} cannot be read: {error.strerror or error}",
+        id="ErrorFileUnreadable",
+        target=str(path),
+        hint="Check that it is there and that you may read it.",
+    )
