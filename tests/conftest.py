@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from servers.fixtures import certificates, realm  # noqa: F401
+
 settings.register_profile(
     "ci",
     derandomize=True,

@@ -160,14 +160,11 @@ class CmdShell(Shell):
 
     def signal(self, command_id: str | None, code: str) -> None:
         command = self._find(command_id)
-        if code.endswith("/terminate"):
+        if code.lower().endswith("/terminate"):
             command.close()
             del self._commands[command_id or ""]
         else:
             command.kill(signal.SIGINT)
-
-    def forget(self, command_id: str) -> None:
-        """Nothing: a cmd shell keeps an ended command until it is terminated."""
 
     def reattach(self, request: Request) -> list[etree._Element]:
         raise WsmanFaultError.known(2150859205, "A cmd shell cannot be disconnected.")

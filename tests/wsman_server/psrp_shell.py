@@ -137,17 +137,16 @@ class PsrpShell(Shell):
         pipeline = _guid(command_id)
         channel = self.channel(command_id)
         try:
-            if code.endswith("/terminate"):
-                self._process.send("Close", pipeline, seconds=self._seconds)
+            if code.lower().endswith("/terminate"):
+                # An ended pipeline was closed when it ended.
+                if not channel.done:
+                    self._process.send("Close", pipeline, seconds=self._seconds)
                 channel.fail(WsmanFaultError.known(995))
-                self.forget(command_id)
+                self._pipelines.pop(pipeline, None)
             elif not channel.done:
                 self._process.send("Signal", pipeline, seconds=self._seconds)
         except ProcessError as error:
             raise self._gone(error) from error
-
-    def forget(self, command_id: str) -> None:
-        self._pipelines.pop(_guid(command_id), None)
 
     def reattach(self, request: Request) -> list[etree._Element]:
         node = find(request.body, "rsp:Connect")
@@ -219,8 +218,7 @@ class PsrpShell(Shell):
                 ended = _ENDED.search(fragment.blob) is not None
             for piece in self._cutter.cut(fragment):
                 channel.put("stdout", piece.pack())
-            ended_here = ended and fragment.end
-            if ended_here:
+            if ended and fragment.end:
                 channel.finish(0)
                 # The engine keeps a pipeline until it is told that it is done with.
                 self._process.post("Close", guid)

@@ -36,6 +36,7 @@ class Limits:
     max_envelope_kb: int = 500
     max_timeout: float = 60.0
     max_shells_per_user: int = 2147483647
+    max_commands_per_shell: int = 2147483647
     idle_timeout: float = 7200.0
 
 
@@ -238,6 +239,8 @@ class Service:
 
     def _command(self, request: Request, caller: Caller) -> bytes:
         with self._connected_shell(request, caller) as shell:
+            if len(shell.command_ids) >= self._settings.limits.max_commands_per_shell:
+                raise WsmanFaultError.known(2150859241)
             command_id = shell.command(request)
         return _answer(
             request,
@@ -275,8 +278,6 @@ class Service:
                 return caller.gone()
 
             output = shell.channel(command_id).take(size, seconds, gone)
-            if command_id and output.state == "Done":
-                shell.forget(command_id)
         ended = _ended_streams(shell, output, desired.text or "")
         return _answer(request, receive_answer(output, command_id, ended))
 

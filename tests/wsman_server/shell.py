@@ -189,7 +189,8 @@ class Shell(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def command_ids(self) -> tuple[str, ...]: ...
+    def command_ids(self) -> tuple[str, ...]:
+        """Commands, ended ones too: as on Windows they count until terminated."""
 
     @abc.abstractmethod
     def command(self, request: Request) -> str:
@@ -205,10 +206,6 @@ class Shell(abc.ABC):
 
     @abc.abstractmethod
     def signal(self, command_id: str | None, code: str) -> None: ...
-
-    @abc.abstractmethod
-    def forget(self, command_id: str) -> None:
-        """The end of a command was told to the client."""
 
     @abc.abstractmethod
     def reattach(self, request: Request) -> list[etree._Element]:

@@ -90,6 +90,12 @@ _KNOWN: dict[int, _Known] = {
     2150859216: _Known(
         "Sender", "w:InvalidParameter", "The shell is not disconnected."
     ),
+    2150859241: _Known(
+        "Receiver",
+        "w:InternalError",
+        "The shell has too many concurrent commands.",
+        as_wmi_error=True,
+    ),
     2152992672: _Known(
         "Receiver", "w:InternalError", "The client's protocol version is too new."
     ),
