@@ -39,9 +39,9 @@ def harmless(text: str) -> str:
 def _visible(character: str) -> str:
     if character in "\t\r\n":
         return " "
-    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-        return f"\\u{{{ord(character):x}}}"
-    return character
+    if character.isprintable() or unicodedata.category(character) == "Zs":
+        return character
+    return f"\\u{{{ord(character):x}}}"
 
 
 def error_line(error: PSExportError) -> str:

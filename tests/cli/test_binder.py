@@ -99,7 +99,7 @@ GIVEN: list[tuple[str, dict[str, object]]] = [
     # typed arguments
     ("demo ./X -Args cert:", {"ArgumentList": ("cert:",)}),
     (
-        "demo ./X -Args 1 -2 1.5 0x10 2kb '$true' '$null' \"'1'\" 'a b' C:\\a",
+        "demo ./X -Args 1 -2 1.5 0x10 2kb '$true' '$null' \"'1'\" 'a b' C:\\\\a",
         {"ArgumentList": (1, "-2", 1.5, 16, 2048, True, None, "1", "a b", "C:\\a")},
     ),
     ("demo ./X -Args a,1", {"ArgumentList": ("a", 1)}),
