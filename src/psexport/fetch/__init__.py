@@ -7,8 +7,8 @@ the same catalogue, as far as the host tells the same.
 
 from __future__ import annotations
 
-from ..events import OnEvent, ignore
-from ..model import Catalogue
+from ..events import OnEvent, Problem, ignore
+from ..model import Catalogue, Skipped
 from ..transport.base import Session
 from .request import CLIENT_VERSION, FetchRequest
 
@@ -35,7 +35,27 @@ def fetch(
     catalogue = compact.fetch(session, request, facts, on_event)
     if catalogue is None:
         catalogue = portable.fetch(session, request, facts, on_event)
+    for name in _missing(request, catalogue):
+        reason = "the host shows no command of this name and of the types asked for"
+        on_event(Problem(Skipped(name, "ErrorFromRemoteCommand", reason)))
     return catalogue
+
+
+def _missing(request: FetchRequest, catalogue: Catalogue) -> list[str]:
+    """The names without wildcards that the host did not answer; it says nothing."""
+    if not request.wants_commands:
+        return []
+    there = {c.name.lower() for c in catalogue.commands}
+    there |= {name.removesuffix(".ps1") for name in there}
+    there |= {skipped.name.lower() for skipped in catalogue.unreadable}
+    return [
+        name
+        for name in request.names
+        if not set(name) & set("*?[`")
+        and name.lower() not in there
+        # Module\Command is a command without its module's name.
+        and name.lower().rpartition("\\")[2] not in there
+    ]
 
 
 __all__ = ["CLIENT_VERSION", "FetchRequest", "fetch"]

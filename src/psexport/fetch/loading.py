@@ -3,7 +3,7 @@
 A module that is there but not loaded has no commands yet, and an alias of a command
 of such a module cannot be resolved: a plain host has 43 of those. Both are loaded in
 the runspace that answers next, so whoever called this must go on one question at a
-time.
+time, which that runspace then gets.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import closing
 from ..clixml import HostError
 from ..events import Message, Severity
 from ..model import CommandType, Host
-from ..transport.base import Argument, ModuleSpec, Question, Script
+from ..transport.base import Argument, Call, Commands, ModuleSpec, Question, Script
 from .interview import Interview, PipelineError
 from .request import FetchRequest
 
@@ -28,43 +28,42 @@ Get-Command -CommandType Alias -ListImported |
     ForEach-Object { Import-Module -Name $_.ModuleName -Global }
 """
 
-_NAMED = """
-param([string[]] $Names)
-$Names | Where-Object { -not (Get-Module -Name $_) } |
-    ForEach-Object { Import-Module -Name $_ -Global }
-"""
 
-_SPECIFIED = """
-param($ModuleName, $ModuleVersion, $RequiredVersion, $MaximumVersion, $Guid)
-Import-Module -FullyQualifiedName $PSBoundParameters -Global
-"""
-
-
-def load(interview: Interview, request: FetchRequest, host: Host) -> bool:
+def load(interview: Interview, request: FetchRequest, host: Host) -> None:
     """Load the modules that are asked for by name, or else those behind aliases.
 
     A module that cannot be loaded is one :class:`~psexport.events.Problem`; an alias
     whose command is nowhere is not: that alias will be reported by itself.
 
-    :returns: whether the host may have loaded anything.
     :raises TransportError: the session broke, or was silent for too long.
     """
     if host.language_mode not in _WITH_SCRIPTS or not request.wants_commands:
-        return False
+        return
     # A wildcard means what is loaded, here as in Get-Command.
     literal = tuple(m for m in request.modules if not set(m) & set("*?["))
-    if literal:
-        question = Script(_NAMED, (("Names", literal),))
+    imports = [_import(Name=literal)] if literal else []
+    imports += [_import_specified(spec) for spec in request.full_modules]
+    for question in imports:
         _run(interview, question, "the modules to load", quiet=False)
-    for spec in request.full_modules:
-        question = Script(_SPECIFIED, _parameters(spec))
-        _run(interview, question, f"the module {spec.name} to load", quiet=False)
     if request.modules or request.full_modules:
-        return bool(literal or request.full_modules)
-    if not request.types & CommandType.ALIAS:
-        return False
-    _run(interview, Script(_BEHIND_ALIASES), "the modules of aliases", quiet=True)
-    return True
+        return
+    if request.types & CommandType.ALIAS:
+        _run(interview, Script(_BEHIND_ALIASES), "the modules of aliases", quiet=True)
+
+
+def _import_specified(spec: ModuleSpec) -> Question:
+    """The module of a specification; its GUID is left for Get-Command to check."""
+    return _import(
+        Name=spec.name,
+        MinimumVersion=spec.version,
+        MaximumVersion=spec.maximum_version,
+        RequiredVersion=spec.required_version,
+    )
+
+
+def _import(**parameters: Argument) -> Question:
+    given = tuple((name, value) for name, value in parameters.items() if value)
+    return Commands((Call("Import-Module", given),))
 
 
 def _run(interview: Interview, question: Question, what: str, *, quiet: bool) -> None:
@@ -80,14 +79,3 @@ def _run(interview: Interview, question: Question, what: str, *, quiet: bool) ->
         if not quiet:
             raise
         whisper(failure.error)
-
-
-def _parameters(spec: ModuleSpec) -> tuple[tuple[str, Argument], ...]:
-    parameters = (
-        ("ModuleName", spec.name),
-        ("ModuleVersion", spec.version),
-        ("RequiredVersion", spec.required_version),
-        ("MaximumVersion", spec.maximum_version),
-        ("Guid", spec.guid),
-    )
-    return tuple((name, value) for name, value in parameters if value)

@@ -3,7 +3,7 @@
 Three questions make the catalogue: GET_COMMAND_METADATA, ``Get-Command
 -ShowCommandInfo`` for the parameter sets, ``Get-FormatData`` for the views. The second
 may go unanswered; the catalogue then knows names and types of parameters only. They
-are put at the same time where the session allows it.
+are put at the same time where the endpoint offers the same in every runspace.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def fetch(
     if request.wants_commands and not types:
         raise _nothing("the host knows no commands of the types asked for")
     interview = Interview(session, on_event)
-    loaded = load(interview, request, host)
+    load(interview, request, host)
     asker = _Asker(interview, request, types)
     tasks: list[Callable[[], None]] = []
     if request.wants_commands:
@@ -71,7 +71,9 @@ def fetch(
         tasks.append(asker.views)
     if request.wants_commands and host.language_mode is not None:
         tasks.append(asker.modules)
-    interview.together(tasks, at_once=1 if loaded else len(tasks))
+    # Where modules load by themselves, each runspace has loaded others.
+    restricted = host.language_mode is None
+    interview.together(tasks, at_once=len(tasks) if restricted else 1)
     return asker.answers.catalogue(request, host)
 
 
@@ -175,8 +177,9 @@ class _Asker:
                 ("ShowCommandInfo", True),
                 ("ListImported", True),
             ]
-            if request.modules:
-                parameters.append(("Module", request.modules))
+            modules = request.modules or tuple(s.name for s in request.full_modules)
+            if modules:
+                parameters.append(("Module", modules))
             if request.arguments:
                 parameters.append(("ArgumentList", request.arguments))
             question = Commands((Call("Get-Command", tuple(parameters)),))
