@@ -26,8 +26,8 @@ _MAX_LINE = 2000
 def harmless(text: str) -> str:
     """Return *text* as one line that a terminal can only print.
 
-    Tabs and line breaks become spaces; other control characters, marks that turn the direction of
-    writing and halves of surrogate pairs become visible escapes.
+    Tabs and line breaks become spaces; other control characters, marks that turn the
+    direction of writing and halves of surrogate pairs become visible escapes.
     """
     if len(text) > _MAX_LINE:
         text = text[: _MAX_LINE - 1] + "…"
