@@ -21,6 +21,7 @@ for every view; and an enum equals a literal if its name does.
 from __future__ import annotations
 
 import enum
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ from .expression_parser import (
 __all__ = ["NotProvableError", "condition", "display", "harmless_format"]
 
 
+@functools.lru_cache(maxsize=1024)
 def display(script: str) -> str:
     """Rewrite a script block whose value is printed.
 
