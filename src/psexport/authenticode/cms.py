@@ -13,10 +13,8 @@ everything out of :mod:`asn1crypto`'s lazy objects at once, inside :func:`readin
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from asn1crypto import cms as asn1_cms
 from asn1crypto import core
@@ -32,6 +30,16 @@ from .algorithms import (
     read_signature_algorithm,
     signature_fits,
 )
+from .asn1 import (
+    Asn1Algorithm,
+    Asn1Attributes,
+    Asn1Content,
+    Asn1ContentInfo,
+    Asn1SignerInfo,
+    MalformedError,
+    UnsupportedError,
+    reading,
+)
 
 SIGNED_DATA = "1.2.840.113549.1.7.2"
 CONTENT_TYPE = "1.2.840.113549.1.9.3"
@@ -43,99 +51,8 @@ COUNTERSIGNATURE = "1.2.840.113549.1.9.6"
 NESTED_SIGNATURE = "1.3.6.1.4.1.311.2.4.1"
 
 
-class MalformedError(ValueError):
-    """The bytes are not what they should be."""
-
-
-class UnsupportedError(ValueError):
-    """The bytes name an algorithm that this machine does not compute."""
-
-
 class BadSignatureError(ValueError):
     """The structure is sound, and the signature in it does not hold."""
-
-
-@contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Turn whatever a DER reader raises into :class:`MalformedError`.
-
-    RecursionError is among them: nested indefinite lengths cost two bytes a level.
-    """
-    try:
-        yield
-    except (MalformedError, UnsupportedError):
-        raise
-    except spc.UnknownHashError as error:
-        raise UnsupportedError(str(error)) from None
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        first_line = str(error).partition("\n")[0]
-        raise MalformedError(f"{what} cannot be read: {first_line}") from None
-    except (AttributeError, RecursionError):
-        raise MalformedError(f"{what} cannot be read") from None
-
-
-class _Algorithm(core.Sequence):  # type: ignore[misc]
-    _fields: ClassVar = [
-        ("algorithm", core.ObjectIdentifier),
-        ("parameters", core.Any, {"optional": True}),
-    ]
-
-
-class _Algorithms(core.SetOf):  # type: ignore[misc]
-    _child_spec = _Algorithm
-
-
-class _Values(core.SetOf):  # type: ignore[misc]
-    _child_spec = core.Any
-
-
-class _Attribute(core.Sequence):  # type: ignore[misc]
-    _fields: ClassVar = [("type", core.ObjectIdentifier), ("values", _Values)]
-
-
-class _Attributes(core.SetOf):  # type: ignore[misc]
-    _child_spec = _Attribute
-
-
-class _SignerInfo(core.Sequence):  # type: ignore[misc]
-    _fields: ClassVar = [
-        ("version", core.Integer),
-        ("sid", asn1_cms.SignerIdentifier),
-        ("digest_algorithm", _Algorithm),
-        ("signed", _Attributes, {"implicit": 0, "optional": True}),
-        ("signature_algorithm", _Algorithm),
-        ("signature", core.OctetString),
-        ("unsigned", _Attributes, {"implicit": 1, "optional": True}),
-    ]
-
-
-class _SignerInfos(core.SetOf):  # type: ignore[misc]
-    _child_spec = _SignerInfo
-
-
-class _Content(core.Sequence):  # type: ignore[misc]
-    _fields: ClassVar = [
-        ("content_type", core.ObjectIdentifier),
-        ("content", core.Any, {"explicit": 0}),
-    ]
-
-
-class _SignedData(core.Sequence):  # type: ignore[misc]
-    _fields: ClassVar = [
-        ("version", core.Integer),
-        ("digest_algorithms", _Algorithms),
-        ("content_info", _Content),
-        ("certificates", _Values, {"implicit": 0, "optional": True}),
-        ("crls", _Values, {"implicit": 1, "optional": True}),
-        ("signer_infos", _SignerInfos),
-    ]
-
-
-class _ContentInfo(core.Sequence):  # type: ignore[misc]
-    _fields: ClassVar = [
-        ("content_type", core.ObjectIdentifier),
-        ("content", _SignedData, {"explicit": 0}),
-    ]
 
 
 # -- what a reader gives ---------------------------------------------------------
@@ -250,7 +167,7 @@ class SignedData:
 # -- reading ---------------------------------------------------------------------
 
 
-def _read_hash(algorithm: _Algorithm) -> Hash:
+def _read_hash(algorithm: Asn1Algorithm) -> Hash:
     oid = algorithm["algorithm"].dotted
     _require_no_parameters(algorithm)
     if oid not in HASHES_BY_OID:
@@ -258,7 +175,7 @@ def _read_hash(algorithm: _Algorithm) -> Hash:
     return HASHES_BY_OID[oid]
 
 
-def _require_no_parameters(algorithm: _Algorithm) -> None:
+def _require_no_parameters(algorithm: Asn1Algorithm) -> None:
     if algorithm["parameters"].dump() not in (b"", b"\x05\x00"):
         raise MalformedError("an algorithm has parameters where it takes none")
 
@@ -275,7 +192,7 @@ def _read_attributes(attributes: core.Asn1Value) -> dict[str, tuple[bytes, ...]]
     return found
 
 
-def _read_signer(info: _SignerInfo) -> SignerInfo:
+def _read_signer(info: Asn1SignerInfo) -> SignerInfo:
     sid = info["sid"]
     by_issuer = sid.name == "issuer_and_serial_number"
     if info["version"].native != (1 if by_issuer else 3):
@@ -303,7 +220,7 @@ def _read_signer(info: _SignerInfo) -> SignerInfo:
     )
 
 
-def _read_content(info: _Content, version: int) -> tuple[bytes, bytes]:
+def _read_content(info: Asn1Content, version: int) -> tuple[bytes, bytes]:
     """Return the content and what of it is covered."""
     value = info["content"].parse()
     if isinstance(value, core.OctetString):
@@ -322,7 +239,7 @@ def read_signed_data(der: bytes) -> SignedData:
     :raises UnsupportedError: it is made with an algorithm that we do not compute.
     """
     with reading("the signed data"):
-        outer = _ContentInfo.load(der, strict=True)
+        outer = Asn1ContentInfo.load(der, strict=True)
         if outer["content_type"].dotted != SIGNED_DATA:
             raise MalformedError("it is not signed data")
         data = outer["content"]
@@ -355,7 +272,7 @@ def read_countersigner(der: bytes) -> SignerInfo:
     :raises UnsupportedError: it is made with an algorithm that we do not compute.
     """
     with reading("the countersignature"):
-        return _read_signer(_SignerInfo.load(der, strict=True))
+        return _read_signer(Asn1SignerInfo.load(der, strict=True))
 
 
 # -- building --------------------------------------------------------------------
@@ -372,7 +289,9 @@ def signed_attributes(content: spc.SpcIndirectDataContent, algorithm: Hash) -> b
         spc.STATEMENT_TYPE: spc.SpcStatementType([spc.INDIVIDUAL_PURPOSE]),
         MESSAGE_DIGEST: core.OctetString(algorithm.of(content.contents)),
     }
-    attributes = _Attributes([_attribute(oid, value) for oid, value in values.items()])
+    attributes = Asn1Attributes(
+        [_attribute(oid, value) for oid, value in values.items()]
+    )
     return bytes(attributes.dump())
 
 
@@ -406,7 +325,7 @@ def build_signed_data(
             {"issuer": leaf.issuer, "serial_number": leaf.serial_number},
         ),
         "digest_algorithm": digest_algorithm,
-        "signed": _Attributes.load(attributes),
+        "signed": Asn1Attributes.load(attributes),
         "signature_algorithm": {
             "algorithm": algorithm.oid,
             **(null if algorithm.family == "RSA" else {}),
@@ -425,5 +344,5 @@ def build_signed_data(
         "certificates": [core.Any(core.load(each)) for each in encoded],
         "signer_infos": [info],
     }
-    outer = _ContentInfo({"content_type": SIGNED_DATA, "content": signed_data})
+    outer = Asn1ContentInfo({"content_type": SIGNED_DATA, "content": signed_data})
     return bytes(outer.dump())

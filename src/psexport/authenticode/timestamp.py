@@ -21,16 +21,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..errors import PSExportError, UsageError
 from .algorithms import HASHES_BY_OID, SHA1, Hash
+from .asn1 import MalformedError, UnsupportedError, reading
 from .certificates import subject, usage_problem
 from .cms import (
     SIGNING_TIME,
     BadSignatureError,
-    MalformedError,
     SignedData,
-    UnsupportedError,
     read_countersigner,
     read_signed_data,
-    reading,
 )
 from .net import Sender, SendError, is_http, send
 

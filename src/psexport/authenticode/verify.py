@@ -18,16 +18,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from . import spc
 from .algorithms import Hash
+from .asn1 import MalformedError, UnsupportedError, reading
 from .cms import (
     COUNTERSIGNATURE,
     NESTED_SIGNATURE,
     RFC3161_TOKEN,
     BadSignatureError,
-    MalformedError,
     SignedData,
-    UnsupportedError,
     read_signed_data,
-    reading,
 )
 from .envelope import (
     MINIMUM_SIZE,
