@@ -247,3 +247,42 @@ class Catalogue:
     modules: tuple[HostModule, ...] = ()
     #: Records that could not be read, each of which cost that record alone.
     unreadable: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A command of the host that the module will have as a function."""
+
+    #: Of the function: the host's name, with the prefix if one was asked for.
+    name: str
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An alias of the host that the module will have.
+
+    The host's alias may stand for a command that is not exported. Then the function
+    of the alias's own name is what the module has of it, and there is no target.
+    """
+
+    name: str
+    #: Name of the function that it stands for; ``None`` if that is its own.
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of a catalogue becomes a module: checked, ordered, ready to be written."""
+
+    #: In the order of their names.
+    proxies: tuple[Proxy, ...] = ()
+    #: In the order of their names.
+    aliases: tuple[Alias, ...] = ()
+    #: In the host's order, which decides between views for one type.
+    views: tuple[TypeViews, ...] = ()
+    #: All that was left out.
+    skipped: tuple[Skipped, ...] = ()
+    warnings: tuple[str, ...] = ()
+    #: Non-terminating errors, in the order in which they came up.
+    errors: tuple[Skipped, ...] = ()
