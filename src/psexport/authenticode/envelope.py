@@ -134,14 +134,10 @@ def utf16_body(body: bytes, code_page: str | None, *, strict: bool) -> bytes:
     :raises ReadingError: the text is malformed.
     """
     encoding = encoding_of(body)
-    if encoding is UTF16LE:
-        return body
-    if encoding is UTF16BE:
-        if len(body) % 2:
+    if encoding.unit == 2:
+        if strict and len(body) % 2:
             raise ReadingError("it has half a character at its end")
-        swapped = bytearray(len(body))
-        swapped[0::2], swapped[1::2] = body[1::2], body[0::2]
-        return bytes(swapped)
+        return body if encoding is UTF16LE else _swapped(body)
     try:
         if encoding is UNMARKED and code_page and not looks_like_utf8(body):
             text = body.decode(code_page, "surrogateescape").translate(_UNDEFINED)
@@ -152,6 +148,13 @@ def utf16_body(body: bytes, code_page: str | None, *, strict: bool) -> bytes:
             f"byte {error.start} is not valid {error.encoding.upper()}"
         ) from None
     return text.encode("utf-16-le", "surrogatepass")
+
+
+def _swapped(octets: bytes) -> bytes:
+    pairs = len(octets) // 2 * 2
+    swapped = bytearray(pairs)
+    swapped[0::2], swapped[1::2] = octets[1:pairs:2], octets[0:pairs:2]
+    return bytes(swapped)
 
 
 def digest(
