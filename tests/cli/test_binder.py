@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psexport.cli.binder import asks_for_help, bind
+from psexport.cli.binder import bind
 from psexport.cli.parameters import EXPORT, VERBS, find_verb
+from psexport.cli.scanner import asks_for_help
 from psexport.errors import UsageError
 from psexport.model import CommandType
 from psexport.transport.base import ModuleSpec

@@ -1,8 +1,8 @@
 """Arguments of a command line to the values of a verb's parameters, as PowerShell does.
 
-Two steps. :func:`_scan` decides of each argument by itself whether it names a parameter
-or is a value; :func:`bind` then gives the values to the parameters. Neither looks at
-anything but the arguments and the table.
+Two steps: :mod:`.scanner` decides of each argument by itself whether it names a
+parameter or is a value; :func:`bind` then gives the values to the parameters. Neither
+looks at anything but the arguments and the table.
 
 Where we differ from PowerShell, because shells hand us words and not syntax:
 
@@ -13,15 +13,15 @@ Where we differ from PowerShell, because shells hand us words and not syntax:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar, cast
 
 from ..errors import UsageError
 from ..pslang import fold
-from ..pslang.characters import DASHES
 from .parameters import VERBS, Kind, Parameter, Verb
+from .scanner import Named, Plain, Token, scan
 from .values import Value, as_boolean, convert, ends_open
 
 _T = TypeVar("_T")
@@ -51,41 +51,6 @@ class Bound:
         return cast("tuple[str, ...] | None", self.values.get(name))
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """An argument that names a parameter.
-
-    :ivar inline: what follows the colon or equals sign; ``None`` without one.
-    """
-
-    raw: str
-    name: str
-    separator: str = ""
-    inline: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Plain:
-    """An argument that is a value."""
-
-    text: str
-
-
-class _End:
-    """The ``--``: what comes after it is given by position."""
-
-
-_Token = _Named | _Plain | _End
-
-
-def asks_for_help(arguments: Sequence[str]) -> bool:
-    """Whether ``-?`` or ``--help`` is there, whatever else is wrong."""
-    return any(
-        isinstance(token, _Named) and fold(token.name) in ("?", "H", "HELP")
-        for token in _scan(arguments)
-    )
-
-
 def bind(verb: Verb, arguments: Sequence[str]) -> Bound:
     """Give *arguments* to the parameters of *verb*.
 
@@ -94,14 +59,14 @@ def bind(verb: Verb, arguments: Sequence[str]) -> Bound:
     """
     texts: dict[str, list[str]] = {}
     positional: list[str] = []
-    tokens = list(_scan(arguments))
+    tokens = list(scan(arguments))
     at = 0
     while at < len(tokens):
         token = tokens[at]
         at += 1
-        if isinstance(token, _Plain):
+        if isinstance(token, Plain):
             positional.append(token.text)
-        elif isinstance(token, _Named):
+        elif isinstance(token, Named):
             parameter = _find(verb, token)
             if parameter.name in texts:
                 raise UsageError(
@@ -126,44 +91,7 @@ def bind(verb: Verb, arguments: Sequence[str]) -> Bound:
     )
 
 
-def _scan(arguments: Sequence[str]) -> Iterator[_Token]:
-    ended = False
-    for argument in arguments:
-        if ended:
-            yield _Plain(argument)
-        elif len(argument) == 2 and argument[0] in DASHES and argument[1] in DASHES:
-            ended = True
-            yield _End()
-        else:
-            yield _named(argument) or _Plain(argument)
-
-
-def _named(argument: str) -> _Named | None:
-    """Read ``-Name``, ``-Name:value``, ``--name`` or ``--name=value``; else nothing.
-
-    A dash before anything but a letter, ``_`` or ``?`` starts a value: ``-5``, ``-*``.
-    """
-    if argument[:1] not in DASHES or not argument:
-        return None
-    is_long = argument[1:2] != "" and argument[1] in DASHES
-    body = argument[2 if is_long else 1 :]
-    if not body or not (body[0].isalpha() or body[0] in "_?"):
-        return None
-    ends = [at for at in map(body.find, ":=" if is_long else ":") if at > 0]
-    if not ends:
-        name, separator, inline = body, "", None
-    else:
-        name, separator, inline = (
-            body[: min(ends)],
-            body[min(ends)],
-            body[min(ends) + 1 :],
-        )
-    if is_long:
-        name = name.replace("-", "")
-    return _Named(argument, name, separator, inline)
-
-
-def _find(verb: Verb, token: _Named) -> Parameter:
+def _find(verb: Verb, token: Named) -> Parameter:
     """Return the parameter of this name, alias, or unambiguous prefix of either."""
     key = fold(token.name)
     fitting: list[Parameter] = []
@@ -188,7 +116,7 @@ def _find(verb: Verb, token: _Named) -> Parameter:
     return fitting[0]
 
 
-def _unknown(verb: Verb, token: _Named) -> UsageError:
+def _unknown(verb: Verb, token: Named) -> UsageError:
     folded = {
         fold(name): parameter.name
         for parameter in verb.parameters
@@ -220,16 +148,16 @@ def _unknown(verb: Verb, token: _Named) -> UsageError:
     )
 
 
-def _own(token: _Named) -> str | None:
+def _own(token: Named) -> str | None:
     """Return the value that a named argument brings along, if it does."""
     return None if token.separator == ":" and not token.inline else token.inline
 
 
 def _values(
-    parameter: Parameter, token: _Named, tokens: Sequence[_Token], at: int
+    parameter: Parameter, token: Named, tokens: Sequence[Token], at: int
 ) -> list[str]:
     """Return the values of a parameter, its own one first; *at* is the next token."""
-    following = (one.text if isinstance(one, _Plain) else None for one in tokens[at:])
+    following = (one.text if isinstance(one, Plain) else None for one in tokens[at:])
     own = _own(token)
     if parameter.kind is Kind.SWITCH:
         return _switch_values(parameter, token, next(following, None))
@@ -262,7 +190,7 @@ def _is_joined(values: Sequence[str], text: str) -> bool:
 
 
 def _switch_values(
-    parameter: Parameter, token: _Named, following: str | None
+    parameter: Parameter, token: Named, following: str | None
 ) -> list[str]:
     if not token.separator:
         return []

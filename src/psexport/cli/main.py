@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import NoReturn, TextIO
 
 from ..errors import PSExportError
-from ..report import error_line
 from .parameters import EXPORT, Verb, find_verb
+from .scanner import asks_for_help
 
 INTERRUPTED = 130
 
@@ -34,23 +33,20 @@ def main(
         verb, arguments = _verb(argv)
         if arguments == ["--version"]:
             return _version(stdout)
-        from .binder import asks_for_help, bind
-
         if asks_for_help(arguments):
             from .help import text
 
             stdout.write(text(verb))
             return 0
+        from .binder import bind
+
         bound = bind(verb, arguments)
         show_trace = bound.flag("Debug")
         from .verbs import run_verb
 
         return run_verb(bound, stdout, stderr, stdin)
     except PSExportError as error:
-        if show_trace:
-            traceback.print_exc(file=stderr)
-        print(error_line(error), file=stderr)
-        return error.exit_code
+        return _failed(error, stderr, show_trace)
     except KeyboardInterrupt:
         print("psexport: Interrupted; nothing was left behind", file=stderr)
         return INTERRUPTED
@@ -58,15 +54,24 @@ def main(
         # Whoever read standard output has gone, and nobody is left to tell.
         return 1
     except Exception as error:
-        if show_trace:
-            traceback.print_exc(file=stderr)
         mistake = PSExportError(
             f"A mistake in psexport itself: {type(error).__name__}: {error}",
             id="InternalError",
             hint="Run it again with -Debug, and report what it shows.",
         )
-        print(error_line(mistake), file=stderr)
-        return mistake.exit_code
+        return _failed(mistake, stderr, show_trace)
+
+
+def _failed(error: PSExportError, stderr: TextIO, show_trace: bool) -> int:
+    """Say on one line what failed, below a traceback if one is wanted."""
+    from ..report import error_line
+
+    if show_trace:
+        import traceback
+
+        traceback.print_exc(file=stderr)
+    print(error_line(error), file=stderr)
+    return error.exit_code
 
 
 def _verb(argv: Sequence[str]) -> tuple[Verb, list[str]]:

@@ -14,9 +14,7 @@ from .parameters import VERBS, find_verb
 Action = Callable[[Bound, Console, TextIO | None], int]
 
 
-def run_verb(
-    bound: Bound, stdout: TextIO, stderr: TextIO, stdin: TextIO | None
-) -> int:
+def run_verb(bound: Bound, stdout: TextIO, stderr: TextIO, stdin: TextIO | None) -> int:
     """Do what was asked for, and return the exit code.
 
     :raises PSExportError: it failed.
