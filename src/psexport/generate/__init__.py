@@ -1,1 +1,164 @@
-"""From a selection to texts: pure, deterministic, and no host in sight."""
+"""From a selection to texts: pure, deterministic, and no host in sight.
+
+:func:`build_module` is the way in. Each kind of file has a module here that renders
+it; who adds a kind of file adds such a module and a line in :func:`build_module`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..connection import Connection
+from ..model import Catalogue, Proxy, Selection, Skipped
+from ..pslang import fold
+from ..pslang.render import LiteralValue, UnrenderableError
+from . import format, proxy, psm1
+from .endpoint import endpoint
+from .psd1 import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleOptions:
+    """What the caller decides about a module.
+
+    :ivar name: of the module, without path.
+    :ivar connection: how the host was reached, and will be again.
+    :ivar compatible: make what Export-PSSession would have made.
+    :ivar include_script_block: keep code of the host in views.
+    :ivar include_help: write help files where the catalogue has help.
+    :ivar version: of the module.
+    :ivar modules: modules to import on each new session.
+    :ivar secret: name of the SecretManagement secret with the host's credential.
+    """
+
+    name: str
+    connection: Connection
+    compatible: bool = False
+    include_script_block: bool = False
+    include_help: bool = True
+    version: str = "1.0"
+    modules: tuple[str, ...] = ()
+    secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedModule:
+    """The texts of a module.
+
+    :ivar files: path with forward slashes → text, but for the manifest, which may
+        have to vouch for the bytes of the others.
+    :ivar manifest: renders the psd1.
+    :ivar skipped: what had to be left out while generating.
+    :ivar notes: what proxies and views lost, in words: (name, what).
+    """
+
+    files: Mapping[str, str]
+    manifest: Manifest
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+def reserved_names() -> frozenset[str]:
+    """Return the folded names of functions that a module has for itself."""
+    return frozenset(map(fold, psm1.runtime_functions()))
+
+
+def build_module(
+    selection: Selection, catalogue: Catalogue, options: ModuleOptions
+) -> GeneratedModule:
+    """Render all files of a module.
+
+    :param selection: what becomes part of it; all its names are safe.
+    :param catalogue: where the selection came from: the host, and help.
+    """
+    proxies, skipped, notes = _proxies(selection.proxies, options)
+    functions = [name for name, _ in proxies]
+    made = frozenset(functions)
+    aliases = {
+        alias.name: alias.target
+        for alias in selection.aliases
+        if alias.target is not None and alias.target in made
+    }
+    specials: dict[str, LiteralValue] = {
+        text.command: dict(text.special) for _, text in proxies if text.special
+    }
+    views = format.render(
+        selection.views,
+        compatible=options.compatible,
+        include_script_block=options.include_script_block,
+    )
+    host = catalogue.host
+    target = options.connection.name
+    settings: dict[str, LiteralValue] = {
+        "Name": options.name,
+        "Target": target,
+        "FullLanguage": host.language_mode == "FullLanguage",
+        "ShowOrigin": options.compatible,
+        "InstanceId": "",
+        "Hash": host.implicit_remoting_hash,
+        "HostVersion": host.version,
+        "Modules": list(options.modules),
+        "Endpoint": endpoint(options.connection, secret=options.secret),
+    }
+    banner = (
+        f"The module {options.name}, made by psexport.\n"
+        f"Its commands are commands of {target} and run there. How it finds its session,"
+        f" and how to give it another: Get-Help about_{options.name}"
+    )
+    script = psm1.render(
+        banner, settings, [text for _, text in proxies], aliases, specials
+    )
+    format_file = f"{options.name}.format.ps1xml"
+    manifest = Manifest(
+        name=options.name,
+        target=target,
+        version=options.version,
+        functions=functions,
+        aliases=list(aliases),
+        format_file=format_file,
+        provenance={
+            "Host": target,
+            "HostVersion": host.version,
+            "HostEdition": host.edition,
+            "Identity": host.identity,
+            "Hash": host.implicit_remoting_hash,
+            "Fingerprint": _fingerprint(script, views.text),
+        },
+    )
+    return GeneratedModule(
+        files={f"{options.name}.psm1": script, format_file: views.text},
+        manifest=manifest,
+        skipped=(*skipped, *views.skipped),
+        notes=tuple(notes),
+    )
+
+
+def _proxies(
+    chosen: tuple[Proxy, ...], options: ModuleOptions
+) -> tuple[list[tuple[str, proxy.ProxyText]], list[Skipped], list[tuple[str, str]]]:
+    rendered = []
+    skipped = []
+    notes = []
+    for each in chosen:
+        try:
+            text = proxy.render(each.command, each.name, compatible=options.compatible)
+        except UnrenderableError as error:
+            # Selection lets no such name through; text elsewhere in the metadata may
+            # still be what no file can hold, and costs this command alone.
+            skipped.append(Skipped(each.command.name, error.id, error.message))
+            continue
+        rendered.append((each.name, text))
+        notes += [(each.name, one) for one in text.left_out]
+    return rendered, skipped, notes
+
+
+def _fingerprint(*texts: str) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:32]
+
+
+__all__ = ["GeneratedModule", "ModuleOptions", "build_module", "reserved_names"]

@@ -1,0 +1,71 @@
+"""The script module: settings, the runtime, a proxy a command, aliases."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from importlib import resources
+
+from ..pslang import Comment, Literal, Quoted
+from ..pslang.render import LiteralValue
+from .proxy import ProxyText
+
+_PARAMETERS = "param([object] $PSSessionOverride, [object] $PSSessionOptionOverride)\n"
+_START = """\
+Initialize-PSExport $PSSessionOverride $PSSessionOptionOverride
+if ($ExecutionContext.SessionState.Module) {
+    $ExecutionContext.SessionState.Module.OnRemove = { Close-PSExportSession }
+}
+"""
+
+
+@functools.cache
+def runtime() -> str:
+    """Return the text of the runtime, with Unix line ends."""
+    file = resources.files(__package__) / "runtime.psm1"
+    return file.read_text("utf-8").replace("\r\n", "\n")
+
+
+@functools.cache
+def runtime_functions() -> frozenset[str]:
+    """Return the names that the runtime defines, which no proxy may take."""
+    return frozenset(
+        line.split()[1]
+        for line in runtime().splitlines()
+        if line.startswith("function ")
+    )
+
+
+def render(
+    banner: str,
+    settings: Mapping[str, LiteralValue],
+    proxies: Iterable[ProxyText],
+    aliases: Mapping[str, str],
+    specials: Mapping[str, LiteralValue],
+) -> str:
+    """Return the text of the psm1.
+
+    :param banner: what a reader of the file should know; becomes a comment.
+    :param settings: entries of ``$PSExport``.
+    :param proxies: the functions, in the order in which they are to stand.
+    :param aliases: alias → function.
+    :param specials: entries of ``$PSExportSpecial``, by the host's command name.
+    """
+    parts = [
+        Comment(banner).render() + "\n",
+        _PARAMETERS,
+        f"$script:PSExport = {Literal(settings).render()}\n",
+        f"$script:PSExportSpecial = {Literal(specials).render()}\n\n",
+        runtime(),
+        "\n\n# Proxies: from here on, one function for each command of the host.\n\n",
+        _START,
+    ]
+    parts += [proxy.text for proxy in proxies]
+    if aliases:
+        pairs = "\n".join(
+            f"    {Quoted(name).render()} = {Quoted(target).render()}"
+            for name, target in aliases.items()
+        )
+        parts.append(f"Set-PSExportAlias @{{\n{pairs}\n}}\n")
+    parts.append("Export-ModuleMember -Function * -Alias *\n")
+    return "".join(parts)
