@@ -1,0 +1,65 @@
+"""A PowerShell process on this machine, as host.
+
+It runs pipelines in parallel runspaces, as many as it is asked for: three sleeps of a
+second take a second. Questions that are put one after another meet the same runspace,
+so that what one imports the next one finds; a question that runs beside another meets
+a runspace of its own, which has nothing imported.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+
+from ..connection import Connection
+from ..errors import TransportError
+from .base import Limits, Session
+from .outofproc import OutOfProcessSession
+
+#: How many pipelines run at the same time.
+RUNSPACES = 3
+
+
+def connect(connection: Connection, *, limits: Limits) -> Session:
+    """Start a PowerShell and open a session with it.
+
+    :raises TransportError: there is none, or it opens no session.
+    """
+    return OutOfProcessSession(
+        command(connection),
+        name=connection.name,
+        limits=limits,
+        runspaces=RUNSPACES,
+    )
+
+
+def command(
+    connection: Connection, environ: Mapping[str, str] = os.environ
+) -> list[str]:
+    """The command line of a local process.
+
+    :raises TransportError: there is no PowerShell to be found.
+    """
+    program = connection.path or environ.get("PSEXPORT_PWSH") or shutil.which("pwsh")
+    if not program:
+        raise TransportError(
+            "there is no PowerShell here",
+            id="ErrorPowerShellNotFound",
+            phase="resolve",
+            target="pwsh",
+            hint="install it, set PSEXPORT_PWSH to its path, or give pwsh:/path; "
+            "-Session demo needs none",
+        )
+    configuration = connection.configuration_file
+    return [
+        program,
+        "-s",
+        "-NoLogo",
+        "-NoProfile",
+        *(("-ConfigurationFile", configuration) if configuration else ()),
+        *connection.arguments,
+    ]
+
+
+__all__ = ["RUNSPACES", "command", "connect"]
