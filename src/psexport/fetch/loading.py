@@ -11,8 +11,8 @@ from __future__ import annotations
 from contextlib import closing
 
 from ..clixml import HostError
-from ..events import Message, Severity
-from ..model import CommandType, Host
+from ..events import Message, Problem, Severity
+from ..model import CommandType, Host, Skipped
 from ..transport.base import Argument, Call, Commands, ModuleSpec, Question, Script
 from .interview import Interview, PipelineError
 from .request import FetchRequest
@@ -67,15 +67,16 @@ def _import(**parameters: Argument) -> Question:
 
 
 def _run(interview: Interview, question: Question, what: str, *, quiet: bool) -> None:
-    def whisper(error: HostError) -> None:
-        interview.tell(Message(Severity.VERBOSE, str(error), "ErrorFromRemoteCommand"))
+    def report(error: HostError) -> None:
+        id = "ErrorFromRemoteCommand"
+        if quiet:
+            interview.tell(Message(Severity.VERBOSE, str(error), id))
+        else:
+            interview.tell(Problem(Skipped(error.target or what, id, str(error))))
 
-    answer = interview.ask(question, what, on_error=whisper if quiet else None)
     try:
-        with closing(answer) as documents:
+        with closing(interview.ask(question, what, on_error=report)) as documents:
             for _ in documents:
                 pass
     except PipelineError as failure:
-        if not quiet:
-            raise
-        whisper(failure.error)
+        report(failure.error)
