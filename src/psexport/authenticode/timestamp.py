@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import ClassVar
 
 from asn1crypto import core, tsp
 from cryptography import x509
@@ -127,6 +128,15 @@ def read_countersignature(
             raise MalformedError("the signing time is no time")
         moment: datetime = value.native
     return Stamp(moment.astimezone(UTC), authority, tuple(certificates))
+
+
+class _Reply(core.Sequence):  # type: ignore[misc]
+    """TimeStampResp; asn1crypto's own insists on a token, a refusal has none."""
+
+    _fields: ClassVar = [
+        ("status", tsp.PKIStatusInfo),
+        ("token", core.Any, {"optional": True}),
+    ]
 
 
 class _RefusedError(Exception):
@@ -250,9 +260,9 @@ def read_reply(der: bytes) -> bytes:
     :raises MalformedError: it is none, or the authority refused.
     """
     with reading("the answer"):
-        reply = tsp.TimeStampResp.load(der, strict=True)
+        reply = _Reply.load(der, strict=True)
         status = reply["status"]
         if status["status"].native not in ("granted", "granted_with_mods"):
             said = status["status_string"].native or [status["status"].native]
             raise MalformedError(f"refused: {', '.join(map(str, said))}")
-        return bytes(reply["time_stamp_token"].dump())
+        return bytes(reply["token"].dump())
