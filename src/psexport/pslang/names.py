@@ -9,13 +9,14 @@ them was tried in the engine; the tests repeat that.
 from __future__ import annotations
 
 import enum
+import functools
 import re
 import unicodedata
 
 from .characters import fold
 
 _MAX_LENGTH = 100
-_ASCII_SAFE = re.compile(r"[A-Za-z0-9\-._:\\]{1,100}")
+_ASCII_SAFE = re.compile(r"[A-Za-z0-9\-._:\\]+")
 _PUNCTUATION = frozenset("-._:\\")
 _CATEGORIES = frozenset(("Lu", "Ll", "Lt", "Lo", "Lm", "Nd"))
 
@@ -38,9 +39,14 @@ def is_safe_name(text: str, kind: NameKind = NameKind.COMMAND) -> bool:
     """
     if kind is NameKind.PARAMETER and ":" in text:
         return False
+    return 0 < len(text) <= _MAX_LENGTH and _has_safe_characters(text)
+
+
+@functools.lru_cache(maxsize=2**16)  # a host repeats the names of its parameters
+def _has_safe_characters(text: str) -> bool:
     if text.isascii():
         return _ASCII_SAFE.fullmatch(text) is not None
-    return len(text) <= _MAX_LENGTH and all(
+    return all(
         character <= "\uffff"
         and (
             character in _PUNCTUATION or unicodedata.category(character) in _CATEGORIES

@@ -1,0 +1,129 @@
+"""What of a command's metadata could not safely become code.
+
+A refusal costs the command. Where only a part would be in the way and nothing is lost
+without it, the command is repaired instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..model import Command, Parameter
+from ..pslang import (
+    COMMON_PARAMETER_ALIASES,
+    COMMON_PARAMETERS,
+    NameKind,
+    fold,
+    is_safe_name,
+    why_not_definable,
+)
+
+#: PowerShell keeps the sets of a parameter in 32 bits.
+MAX_PARAMETER_SETS = 32
+
+#: The id of an error, and its reason.
+Refusal = tuple[str, str]
+
+
+def refuse_name(name: str, local: str, reserved: frozenset[str]) -> Refusal | None:
+    """Say why no function can be made for a name of the host.
+
+    :param local: the function's own name, which differs where there is a prefix.
+    :param reserved: folded names that the module needs for itself.
+    """
+    id = NameKind.COMMAND.value
+    if not (is_safe_name(name) and is_safe_name(local)):
+        return id, "The name of the command is not safe"
+    if reason := why_not_definable(name) or why_not_definable(local):
+        return id, f"The name of the command is not safe: {reason}"
+    if fold(local) in reserved:
+        return id, "The module has a function of that name for itself; use -Prefix"
+    return None
+
+
+def refuse_metadata(command: Command) -> Refusal | None:
+    """Say what of the metadata could not safely become code."""
+    names = [parameter.name for parameter in command.parameters]
+    aliases = [alias for parameter in command.parameters for alias in parameter.aliases]
+    sets = {
+        place.set for parameter in command.parameters for place in parameter.memberships
+    }
+    sets.update(command.sets)
+    if command.default_set:
+        sets.add(command.default_set)
+
+    for kind, parts in (
+        (NameKind.PARAMETER, names),
+        (NameKind.ALIAS, aliases),
+        (NameKind.PARAMETER_SET, sorted(sets)),
+    ):
+        for part in parts:
+            if not is_safe_name(part, kind):
+                return _unsafe_part(kind, part)
+    if len(set(map(fold, names))) < len(names):
+        return _malformed("two parameters have the same name")
+    if len(set(map(fold, sets))) > MAX_PARAMETER_SETS + 1:  # one may be all of them
+        return _malformed("it has more parameter sets than PowerShell allows")
+    for parameter in command.parameters:
+        places = parameter.memberships
+        if len(places) > 1 and len({fold(place.set) for place in places}) < len(places):
+            return _malformed(f"{parameter.name!r} is in one parameter set twice")
+    return None
+
+
+def _unsafe_part(kind: NameKind, name: str) -> Refusal:
+    what = kind.name.lower().replace("_", " ")
+    what = "parameter alias" if kind is NameKind.ALIAS else what
+    return kind.value, f"The name of its {what} {name[:100]!a} is not safe"
+
+
+def _malformed(reason: str) -> Refusal:
+    return (
+        "ErrorMalformedDataFromRemoteCommand",
+        f"The host's metadata makes no sense: {reason}",
+    )
+
+
+_SHOULD_PROCESS = frozenset(("WHATIF", "WI", "CONFIRM", "CF"))
+_PAGING = frozenset(("FIRST", "SKIP", "INCLUDETOTALCOUNT"))
+_TRANSACTIONS = frozenset(("USETRANSACTION", "USETX"))
+_COMMON = COMMON_PARAMETERS | COMMON_PARAMETER_ALIASES
+
+
+def repair(command: Command) -> Command:
+    """Take out what would make the function unusable and takes nothing away.
+
+    A parameter that the proxy has as a common parameter is handed to the host as
+    that; of two parameters with one alias, the host's binder knows only one.
+    """
+    taken = _COMMON
+    if command.supports_should_process:
+        taken |= _SHOULD_PROCESS
+    if command.supports_paging:
+        taken |= _PAGING
+    if command.supports_transactions:
+        taken |= _TRANSACTIONS
+
+    names = [fold(parameter.name) for parameter in command.parameters]
+    if taken.isdisjoint(names) and not any(p.aliases for p in command.parameters):
+        return command
+    used = {*taken, *names}
+    kept = (
+        _without_used_aliases(parameter, used)
+        for key, parameter in zip(names, command.parameters, strict=True)
+        if key not in taken
+    )
+    return replace(command, parameters=tuple(kept))
+
+
+def _without_used_aliases(parameter: Parameter, used: set[str]) -> Parameter:
+    """Drop aliases that something else is called; the others are used from now on."""
+    free = []
+    for alias in parameter.aliases:
+        key = fold(alias)
+        if key not in used:
+            used.add(key)
+            free.append(alias)
+    if len(free) == len(parameter.aliases):
+        return parameter
+    return replace(parameter, aliases=tuple(free))
