@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from psexport.cli import completion, help
+from psexport import order
+from psexport.cli import completion, help, parameters
 from psexport.cli.parameters import EXPORT, MEANINGLESS, VERBS, Kind, Tier, Verb
 
 ROOT = Path(__file__).parents[2]
@@ -175,3 +176,7 @@ def test_powershell_completes(pwsh: str, tmp_path: Path) -> None:
 
 def test_what_has_no_meaning_is_in_the_table() -> None:
     assert {one.name for one in EXPORT.parameters} >= MEANINGLESS
+
+
+def test_the_types_of_commands_are_those_that_are_known() -> None:
+    assert parameters.COMMAND_TYPES == tuple(order.COMMAND_TYPES)

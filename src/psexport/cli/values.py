@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import pairwise
@@ -10,6 +9,7 @@ from typing import NoReturn
 
 from ..errors import UsageError
 from ..model import CommandType
+from ..order import COMMAND_TYPES, module_spec
 from ..pslang import LiteralSyntaxError, fold, parse_literal
 from ..pslang.characters import DOUBLE_QUOTES, SINGLE_QUOTES
 from ..pslang.literal import Value as LiteralValue
@@ -195,14 +195,10 @@ def _choice(parameter: Parameter, texts: Sequence[str]) -> Value:
     return _one_of(parameter, texts[0])
 
 
-_BETWEEN_WORDS = re.compile("(?<=[a-z])(?=[A-Z])")
-
-
 def _command_types(parameter: Parameter, texts: Sequence[str]) -> Value:
     types = CommandType(0)
     for text in _strings(parameter, texts):
-        word = _one_of(parameter, text)
-        types |= CommandType[_BETWEEN_WORDS.sub("_", word).upper()]
+        types |= COMMAND_TYPES[_one_of(parameter, text)]
     return types
 
 
@@ -248,73 +244,35 @@ def _joined(texts: Sequence[str]) -> list[str]:
     return joined
 
 
-_SPEC_HINT = "Write '@{ModuleName=''X''; ModuleVersion=''1.0''}' in one argument."
-_SPEC_KEYS = {
-    "MODULENAME": "name",
-    "MODULEVERSION": "version",
-    "REQUIREDVERSION": "required_version",
-    "MAXIMUMVERSION": "maximum_version",
-    "GUID": "guid",
-}
-#: Two to four numbers; MaximumVersion may end in a star.
-_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,2}\.([0-9]{1,9}|\*)")
-_GUID = re.compile(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
-
-
 def _module_specs(parameter: Parameter, texts: Sequence[str]) -> Value:
     """Read specifications, also where a shell has cut one into several arguments."""
     specs: list[ModuleSpec] = []
     for text in _joined(texts):
         value = _literal(parameter, text)
         members = value if isinstance(value, list) else [value]
-        specs.extend(_spec(parameter, member, text) for member in members)
+        specs.extend(_spec(parameter, member) for member in members)
     if not specs:
-        _refuse(parameter, " ".join(texts), "the list is empty", _SPEC_HINT)
+        _refuse(parameter, " ".join(texts), "the list is empty")
     return tuple(specs)
 
 
-def _spec(parameter: Parameter, value: LiteralValue, text: str) -> ModuleSpec:
-    if isinstance(value, str) and value:
-        if value == "System.Collections.Hashtable":
-            _refuse(
-                parameter,
-                value,
-                "PowerShell passed a hashtable as its name",
-                _SPEC_HINT,
-            )
-        return ModuleSpec(value)
-    if not isinstance(value, dict):
-        _refuse(parameter, text, "it is no module specification", _SPEC_HINT)
-    fields: dict[str, str] = {}
-    for key, member in value.items():
-        if fold(key) not in _SPEC_KEYS:
-            _refuse(parameter, text, f"a module specification has no {key}", _SPEC_HINT)
-        # A bare 1.0 reads as a number, whose text may not be what was typed.
-        if not isinstance(member, str) or not member:
-            _refuse(parameter, text, f"{key} is no text", f"Quote it: {key}='…'.")
-        field = _SPEC_KEYS[fold(key)]
-        if field == "guid" and not _GUID.fullmatch(member):
-            _refuse(parameter, text, f"{key} is no GUID")
-        if field.endswith("version") and not _VERSION.fullmatch(member):
-            _refuse(parameter, text, f"{key} is no version")
-        fields[field] = member
-    if "name" not in fields:
-        _refuse(parameter, text, "ModuleName is missing", _SPEC_HINT)
-    if not fields.keys() & {"version", "required_version", "maximum_version"}:
+def _spec(parameter: Parameter, value: LiteralValue) -> ModuleSpec:
+    if value == "System.Collections.Hashtable":
         _refuse(
             parameter,
-            text,
-            "one of ModuleVersion, RequiredVersion and MaximumVersion is missing",
-            _SPEC_HINT,
+            str(value),
+            "PowerShell passed a hashtable as its name",
+            "Quote the specification as a whole.",
         )
-    if "required_version" in fields and fields.keys() & {"version", "maximum_version"}:
-        _refuse(
-            parameter,
-            text,
-            "RequiredVersion excludes the other two versions",
-            _SPEC_HINT,
-        )
-    return ModuleSpec(**fields)
+    try:
+        return module_spec(value)
+    except UsageError as error:
+        raise UsageError(
+            f"-{parameter.name}: {error.message}",
+            id=error.id,
+            target=parameter.name,
+            hint=error.hint,
+        ) from None
 
 
 def _depth(text: str) -> int:

@@ -1,0 +1,184 @@
+"""What a caller orders: Export-PSSession's parameters, and ours, as one frozen value.
+
+The command line and the Python interface both come down to this, and what a person may
+write in several ways is made uniform here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from .errors import UsageError
+from .model import CommandType
+from .pslang import fold
+from .transport.base import Argument, ModuleSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A module, as it was ordered; ``None`` is what was not given.
+
+    :func:`psexport.export` says what each of these means.
+    """
+
+    output_module: str
+    command_name: tuple[str, ...] | None = None
+    format_type_name: tuple[str, ...] | None = None
+    force: bool = False
+    encoding: str = "utf8NoBOM"
+    allow_clobber: bool = False
+    argument_list: tuple[Argument, ...] | None = None
+    command_type: CommandType | None = None
+    module: tuple[str, ...] | None = None
+    fully_qualified_module: tuple[ModuleSpec, ...] | None = None
+    certificate: str | None = None
+    certificate_key: str | None = None
+    certificate_password_file: str | None = None
+    include_chain: str = "NotRoot"
+    hash_algorithm: str = "SHA256"
+    timestamp_server: tuple[str, ...] = ()
+    fidelity: str = "Full"
+    include_script_block: bool = False
+    include_help: bool = False
+    baseline: str = "pwsh-7"
+    prefix: str = ""
+    module_version: str = "1.0"
+
+    @property
+    def asks_for_commands(self) -> bool:
+        """Whether a parameter was given that is about commands."""
+        return any(
+            given is not None
+            for given in (
+                self.command_name,
+                self.command_type,
+                self.module,
+                self.fully_qualified_module,
+                self.argument_list,
+            )
+        )
+
+
+def texts(given: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    """Return one text or several as a tuple."""
+    if given is None:
+        return None
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+_BETWEEN_WORDS = re.compile("(?<=[a-z])(?=[A-Z])")
+#: PowerShell's names of the command types.
+COMMAND_TYPES = {
+    name: CommandType[_BETWEEN_WORDS.sub("_", name).upper()]
+    for name in (
+        "Alias",
+        "All",
+        "Application",
+        "Cmdlet",
+        "Configuration",
+        "ExternalScript",
+        "Filter",
+        "Function",
+        "Script",
+        "Workflow",
+    )
+}
+
+
+def command_types(
+    given: CommandType | str | Iterable[str] | None,
+) -> CommandType | None:
+    """Read types of commands by name, in any case.
+
+    :raises UsageError: there is no such type.
+    """
+    if given is None or isinstance(given, CommandType):
+        return given
+    known = {fold(name): value for name, value in COMMAND_TYPES.items()}
+    types = CommandType(0)
+    for name in texts(given) or ():
+        if fold(name) not in known:
+            _refuse(
+                name, "it is no type of commands", f"Use {', '.join(COMMAND_TYPES)}."
+            )
+        types |= known[fold(name)]
+    return types
+
+
+#: A module specification as a caller may write it.
+Spec = str | Mapping[str, str] | ModuleSpec
+
+_SPEC_HINT = "Write @{ModuleName='X'; ModuleVersion='1.0'}."
+_SPEC_KEYS = {
+    "MODULENAME": "name",
+    "MODULEVERSION": "version",
+    "REQUIREDVERSION": "required_version",
+    "MAXIMUMVERSION": "maximum_version",
+    "GUID": "guid",
+}
+#: Two to four numbers; MaximumVersion may end in a star.
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,2}\.([0-9]{1,9}|\*)")
+_GUID = re.compile(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
+
+
+def module_specs(
+    given: Spec | Sequence[Spec] | None,
+) -> tuple[ModuleSpec, ...] | None:
+    """Read one module specification or several.
+
+    :raises UsageError: it is none.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str | Mapping | ModuleSpec):
+        return (module_spec(given),)
+    return tuple(module_spec(one) for one in given)
+
+
+def module_spec(given: object) -> ModuleSpec:
+    """Read a module specification: a name, or a table with PowerShell's keys.
+
+    :raises UsageError: it is none.
+    """
+    if isinstance(given, ModuleSpec):
+        return given
+    if isinstance(given, str) and given:
+        return ModuleSpec(given)
+    if not isinstance(given, Mapping):
+        _refuse(given, "it is no module specification", _SPEC_HINT)
+    fields: dict[str, str] = {}
+    for key, value in given.items():
+        field = _SPEC_KEYS.get(fold(str(key)))
+        if field is None:
+            _refuse(given, f"a module specification has no {key}", _SPEC_HINT)
+        # A bare 1.10 has been read as a number, and is 1.1 by now.
+        if not isinstance(value, str) or not value:
+            _refuse(given, f"{key} is no text", f"Quote it: {key}='…'.")
+        if field.endswith("version") and not _VERSION.fullmatch(value):
+            _refuse(given, f"{key} is no version", _SPEC_HINT)
+        if field == "guid" and not _GUID.fullmatch(value):
+            _refuse(given, f"{key} is no GUID", _SPEC_HINT)
+        fields[field] = value
+    if "name" not in fields:
+        _refuse(given, "ModuleName is missing", _SPEC_HINT)
+    if not fields.keys() & {"version", "required_version", "maximum_version"}:
+        _refuse(
+            given,
+            "one of ModuleVersion, RequiredVersion and MaximumVersion is missing",
+            _SPEC_HINT,
+        )
+    if "required_version" in fields and fields.keys() & {"version", "maximum_version"}:
+        _refuse(given, "RequiredVersion excludes the other two", _SPEC_HINT)
+    return ModuleSpec(**fields)
+
+
+def _refuse(given: object, why: str, hint: str) -> NoReturn:
+    raise UsageError(
+        f"{given!r} cannot be taken: {why}",
+        id="CannotConvertArgumentNoMessage",
+        target=str(given),
+        hint=hint,
+    )
