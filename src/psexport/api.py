@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -16,13 +16,12 @@ from .connection import Value, parse
 from .errors import PSExportError, UsageError
 from .events import OnEvent, ignore
 from .model import Catalogue
+from .seal import Prompt, open_signer, timestamp_client
 from .transport.base import Session
 
 if TYPE_CHECKING:
-    from .authenticode import Signer, Signing, TimestampClient, Verification
+    from .authenticode import Signing, Verification
 
-#: Asks a person for a secret: given the question, returns the answer.
-Prompt = Callable[[str], str]
 #: One file or folder, or several.
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -45,7 +44,10 @@ def connect(
     from .transport import connect as open_session
 
     given = {name.replace("_", ""): value for name, value in parameters.items()}
-    return open_session(parse(session, given), prompt=prompt)
+    connection = parse(session, given)
+    opened = open_session(connection, prompt=prompt)
+    opened.connection = connection
+    return opened
 
 
 def capture(session: Session, *, on_event: OnEvent = ignore) -> Catalogue:
@@ -106,7 +108,7 @@ def sign(
 
     return sign_paths(
         _paths(paths),
-        signer(certificate, certificate_key, certificate_password_file, prompt),
+        open_signer(certificate, certificate_key, certificate_password_file, prompt),
         hash_algorithm,
         include_chain,
         timestamp_client(timestamp_server),
@@ -143,39 +145,6 @@ def verify(
     if codec is None:
         return verify_paths(_paths(paths), trust)
     return verify_paths(_paths(paths), trust, code_page=codec)
-
-
-def signer(
-    certificate: str | os.PathLike[str],
-    key: str | os.PathLike[str] | None,
-    password_file: str | os.PathLike[str] | None,
-    prompt: Prompt | None,
-) -> Signer:
-    """Open a certificate and its key, with the password from wherever it is."""
-    from .authenticode import load_signer, password_from
-
-    def ask(target: str) -> str:
-        return prompt(f"Password of {target}: ") if prompt else ""
-
-    password = password_from(
-        os.fspath(password_file) if password_file is not None else None,
-        os.environ,
-        ask if prompt else None,
-    )
-    return load_signer(
-        os.fspath(certificate),
-        None if key is None else os.fspath(key),
-        password=password,
-    )
-
-
-def timestamp_client(servers: str | Sequence[str]) -> TimestampClient | None:
-    """Return what asks these authorities; ``None`` if there are none."""
-    if not servers:
-        return None
-    from .authenticode import TimestampClient
-
-    return TimestampClient((servers,) if isinstance(servers, str) else tuple(servers))
 
 
 def _paths(paths: Paths) -> list[str]:

@@ -16,8 +16,12 @@ import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from ..model import CommandType
+
+if TYPE_CHECKING:
+    from ..connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,8 @@ class Session(abc.ABC):
     #: Human name of the host for messages, without secrets.
     name: str
     greeting: Greeting
+    #: How it was reached; ``None`` where nobody said.
+    connection: Connection | None = None
 
     @abc.abstractmethod
     def ask(self, question: Question) -> Answer:
