@@ -1,39 +1,23 @@
 """What a session spec says: where a host is and how to reach it. Opens nothing.
 
 A spec is what ``-Session`` takes (a word, or a URI with query parameters), or the
-parameters of New-PSSession, or both. An address is read into fields and into
-parameters that it says itself (user, port, query); these and the given ones meet in
-one table, which knows what each parameter takes and which kinds of session it is for.
-
-Somewhat above 400 lines, as the table, its readers and its errors belong together.
+parameters of New-PSSession, or both. What an address says and what is given meet in
+one table, which knows what each parameter takes and which sessions it is for.
 """
 
 from __future__ import annotations
 
-import difflib
 import enum
-import ipaddress
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
-from . import settings
+from . import addresses, settings
+from .addresses import Address, Kind, near
 from .errors import UsageError
-
-
-class Kind(enum.Enum):
-    """How a host is reached."""
-
-    LOCAL = "local"
-    SSH = "ssh"
-    WSMAN = "wsman"
-    WINRS = "winrs"
-    CATALOG = "catalog"
-    REPLAY = "replay"
-    DEMO = "demo"
 
 
 class Authentication(enum.Enum):
@@ -117,17 +101,10 @@ class Connection:
 
 
 #: A parameter's value as a program, a settings file or a query string gives it.
-Value = str | bool | int | Sequence[str]
+Value = str | bool | int | os.PathLike[str] | Sequence[str]
 
-_Given = dict[str, Value]
-_Fields = dict[str, Any]
-#: What an address says: fields of a connection, and parameters.
-_Address = tuple[_Fields, _Given]
-
-_FORMS = (
-    "demo, pwsh:, pwsh:/path, ssh://user@host, winrm://host, winrms://host, "
-    "https://host:5986/wsman, winrs://host, winrss://host, catalog:FILE, replay:FILE"
-)
+#: Parameters by canonical name, in order; a name may come again.
+_Given = list[tuple[str, Value]]
 
 
 def parse(
@@ -144,22 +121,22 @@ def parse(
         configuration folder.
     :raises UsageError: the spec makes no sense; says which part, and near matches.
     """
-    given = _canonical(parameters or {})
+    given = _canonical((parameters or {}).items())
     if session is not None:
-        given["Session"] = session
-    address = _address_of(given)
-    if address is None:
+        given.insert(0, ("Session", session))
+    name, text = _take_address(given)
+    if not name:
         raise UsageError(
             "there is no session",
             id="ErrorSessionMissing",
-            hint=f"give -Session one of {_FORMS}, or the name of a saved session",
+            hint=f"give -Session one of {addresses.FORMS}, or the name of a saved one",
         )
-    name, text = address
-    if name != "Session" or _URI.fullmatch(text) or text.lower() == "demo":
-        fields, said = _ADDRESSES[name](text)
-        return _connection(fields, _joined(said, given))
-    saved = _canonical(_saved(text, folders))
-    address = _address_of(saved)
+    address = _ADDRESSES[name](text)
+    if address is not None:
+        return _connection(address, [*_canonical(address.said), *given])
+    saved = _canonical(_saved(text, folders).items())
+    address_name, address_text = _take_address(saved)
+    address = _ADDRESSES[address_name](address_text) if address_name else None
     if address is None:
         raise UsageError(
             f"the saved session {text} has no address",
@@ -167,240 +144,121 @@ def parse(
             target=text,
             hint=f"give it one of {', '.join(_ADDRESSES)} in {settings.FILE_NAME}",
         )
-    fields, said = _ADDRESSES[address[0]](address[1])
     # What is said now wins over what was saved.
-    return _connection(fields, {**_joined(said, saved), **given})
+    now = {_PARAMETERS[name].field for name, _ in given}
+    saved = [
+        (name, value)
+        for name, value in (*_canonical(address.said), *saved)
+        if _PARAMETERS[name].field not in now
+    ]
+    return _connection(address, [*saved, *given])
 
 
-def _address_of(given: _Given) -> tuple[str, str] | None:
-    """Take the one parameter that is an address out of what is given."""
-    names = [name for name in _ADDRESSES if name in given]
-    if not names:
-        return None
-    if len(names) > 1:
-        raise _conflict(f"-{names[0]} and -{names[1]} say both where to", names[1])
-    value = given.pop(names[0])
+def _take_address(given: _Given) -> tuple[str, str]:
+    """Take the parameter that is an address out of what is given; "" if none is."""
+    found = [one for one in given if one[0] in _ADDRESSES]
+    if not found:
+        return "", ""
+    if len(found) > 1:
+        raise _conflict(
+            f"-{found[0][0]} and -{found[1][0]} both say where", found[1][0]
+        )
+    given.remove(found[0])
+    name, value = found[0]
     if not isinstance(value, str) or not value:
-        raise _wrong(names[0], "takes the address of one host")
-    return names[0], value
+        raise _wrong(name, "takes the address of one host")
+    return name, value
 
 
-def _saved(name: str, folders: Iterable[Path] | None) -> dict[str, Value]:
+def _saved(name: str, folders: Iterable[Path] | None) -> Mapping[str, Value]:
     sessions = settings.sessions(folders)
     for known, parameters in sessions.items():
         if known.lower() == name.lower():
             return parameters
     raise UsageError(
-        f"there is no session called {name}{_near(name, ['demo', *sessions])}",
+        f"there is no session called {name}{near(name, ['demo', *sessions])}",
         id="ErrorSessionNotFound",
         target=name,
-        hint=f"save it in {settings.FILE_NAME}, or give one of {_FORMS}",
+        hint=f"save it in {settings.FILE_NAME}, or give one of {addresses.FORMS}",
     )
 
 
-def _joined(said: _Given, given: _Given) -> _Given:
-    for name, value in said.items():
-        if name in given and _table()[name].read(name, value) != _table()[name].read(
-            name, given[name]
-        ):
-            raise _conflict(f"-{name} is not what the address says", name)
-    return {**said, **given}
+def _canonical(given: Iterable[tuple[str, Value]]) -> _Given:
+    """The same parameters, with the names as they are written here."""
+    known = {name.lower(): name for name in (*_ADDRESSES, *_PARAMETERS)}
+    result: _Given = []
+    for name, value in given:
+        if "password" in name.lower() and name.lower() != "passwordfile":
+            raise addresses.password_refused("parameters")
+        if name.lower() not in known:
+            raise UsageError(
+                f"a session has no parameter {name}{near(name, known.values())}",
+                id="ErrorUnknownParameter",
+                target=name,
+                hint="see psexport -? for the parameters of sessions; a query that "
+                "is the host's own goes into -ConnectionUri",
+            )
+        result.append((known[name.lower()], value))
+    return result
 
 
-# Addresses.
+def _connection(address: Address, given: _Given) -> Connection:
+    fields: dict[str, Any] = {}
+    for name, value in given:
+        if name in _ADDRESSES:
+            raise _conflict(f"-{name} has no place inside an address", name)
+        field, kinds, read = _PARAMETERS[name]
+        if address.kind not in kinds:
+            what = f"-{name} means nothing to a {address.kind.value} session"
+            raise _conflict(what, name)
+        said = read(name, value)
+        if isinstance(said, tuple):
+            said = (*fields.get(field, ()), *said)
+        elif fields.get(field, said) != said:
+            raise _conflict(f"-{name} is not what was said before", name)
+        fields[field] = said
+    if address.kind in _WEB:
+        _complete(fields)
+    return Connection(
+        kind=address.kind,
+        host=address.host,
+        path=address.path,
+        connection_uri=address.connection_uri,
+        **fields,
+    )
 
-_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
-_AUTHORITY = re.compile(r"(?:(.*)@)?(\[[^\]]*\]|[^:@\[\]]*)(?::([^:]*))?", re.DOTALL)
-_HOST = re.compile(r"\w([\w.-]*\w)?\.?")
-_ZONE = re.compile(r"[\w.-]+")
 
-
-def _session(text: str) -> _Address:
-    """A word or URI of ``-Session``."""
-    match = _URI.fullmatch(text)
-    if match is None:
-        return {"kind": Kind.DEMO}, {}
-    scheme = match[1].lower()
-    read = _SCHEMES.get(scheme)
-    if read is None:
-        raise UsageError(
-            f"there is no kind of session called {match[1]}:{_near(scheme, _SCHEMES)}",
-            id="ErrorSessionSpec",
-            target=f"{match[1]}:",
-            hint=f"give one of {_FORMS}",
+def _complete(fields: dict[str, Any]) -> None:
+    """Fill in what follows, and refuse what does not go together, for HTTP."""
+    use_ssl = fields.setdefault("use_ssl", False)
+    fields.setdefault("port", 5986 if use_ssl else 5985)
+    for name in ("SkipCACheck", "SkipCNCheck", "CAFile", "CertificatePem"):
+        if fields.get(_PARAMETERS[name].field) and not use_ssl:
+            raise _conflict(f"-{name} needs TLS: winrms://, https:// or -UseSSL", name)
+    certified = "certificate_pem" in fields
+    if "certificate_key_pem" in fields and not certified:
+        raise _conflict("-CertificateKeyPem needs -CertificatePem", "CertificateKeyPem")
+    if certified:
+        fields.setdefault("authentication", Authentication.CERTIFICATE)
+    logon = fields.get("authentication", Authentication.DEFAULT)
+    if certified != (logon is Authentication.CERTIFICATE):
+        raise _conflict(
+            "-Authentication Certificate and -CertificatePem need each other",
+            "Authentication",
         )
-    return read(text, match[2])
 
 
-def _program(text: str, rest: str) -> _Address:
-    path, _, query = rest.partition("?")
-    return {"kind": Kind.LOCAL, "path": path}, _query(query)
-
-
-def _file(kind: Kind) -> Callable[[str, str], _Address]:
-    def read(text: str, rest: str) -> _Address:
-        if not rest or "\0" in rest:
-            raise _malformed(text, "names no file")
-        return {"kind": kind, "path": rest}, {}
-
-    return read
-
-
-def _ssh(text: str, rest: str) -> _Address:
-    host, path, said = _located(text, rest)
-    if path.strip("/"):
-        raise _malformed(text, "has a path, which ssh does not know")
-    return {"kind": Kind.SSH, "host": host}, said
-
-
-def _winrm(kind: Kind, use_ssl: bool) -> Callable[[str, str], _Address]:
-    def read(text: str, rest: str) -> _Address:
-        host, path, said = _located(text, rest)
-        if path.lstrip("/"):
-            said["ApplicationName"] = unquote(path.lstrip("/"))
-        said["UseSSL"] = use_ssl
-        return {"kind": kind, "host": host}, said
-
-    return read
-
-
-def _http(text: str, rest: str) -> _Address:
-    fields, said = _connection_uri(urlunsplit(_split(text)._replace(query="")))
-    return fields, {**said, **_query(_split(text).query)}
-
-
-def _connection_uri(text: str) -> _Address:
-    """An HTTP address as New-PSSession takes it: the query belongs to the host."""
-    scheme, _, rest = text.partition(":")
-    if scheme.lower() not in ("http", "https"):
-        raise _wrong("ConnectionUri", "takes an http or https address")
-    host, path, said = _located(text, rest, query=False)
-    use_ssl = scheme.lower() == "https"
-    said["UseSSL"] = use_ssl
-    # Not 5985 and 5986: so does New-PSSession, and so are Exchange's servers.
-    said.setdefault("Port", 443 if use_ssl else 80)
-    said["ApplicationName"] = unquote(path.lstrip("/")) or "wsman"
-    user = said.pop("UserName", None)
-    if user is not None:
-        said["Credential"] = user
-        text = urlunsplit(_split(text)._replace(netloc=_authority(text).host))
-    return {"kind": Kind.WSMAN, "host": host, "connection_uri": text}, said
-
-
-def _computer_name(text: str) -> _Address:
-    return {"kind": Kind.WSMAN, "host": _host(text, _bracketed(text))}, {}
-
-
-def _host_name(text: str) -> _Address:
-    """New-PSSession's -HostName may have a user and a port."""
-    return _ssh(text, f"//{_bracketed(text)}")
-
-
-class _Authority(NamedTuple):
-    user: str
-    host: str
-    port: str | None
-
-
-def _located(text: str, rest: str, *, query: bool = True) -> tuple[str, str, _Given]:
-    """Host, path and parameters of ``//user@host:port/path?query``."""
-    if not rest.startswith("//"):
-        raise _malformed(text, "has no // before the host")
-    parts = _split(f"scheme:{rest}")
-    if parts.fragment:
-        raise _malformed(text, "has a # that is not written as %23")
-    said = _query(parts.query) if query else {}
-    user, host, port = _authority(f"scheme:{rest}")
-    if user:
-        said = _joined({"UserName": user}, said)
-    if port is not None:
-        said = _joined({"Port": port}, said)
-    return _host(text, host), parts.path, said
-
-
-def _authority(text: str) -> _Authority:
-    match = _AUTHORITY.fullmatch(_split(text).netloc)
-    if match is None:
-        raise _malformed(text, "has no valid host and port")
-    user, host, port = match.groups()
-    if user is not None and ":" in user:
-        raise _password("a session address")
-    return _Authority(unquote(user or ""), host, port)
-
-
-def _host(text: str, host: str) -> str:
-    if host.startswith("["):
-        address, _, zone = unquote(host[1:-1]).partition("%")
-        try:
-            ipaddress.IPv6Address(address)
-        except ValueError:
-            raise _malformed(text, f"has {host}, which is no IPv6 address") from None
-        if zone and not _ZONE.fullmatch(zone):
-            raise _malformed(text, "has a strange zone")
-        return f"{address}%{zone}" if zone else address
-    host = unquote(host)
-    # ssh would take a name that begins with a dash as an option.
-    if not _HOST.fullmatch(host):
-        raise _malformed(text, f"has {host!r} where a host's name should be")
-    return host
-
-
-def _bracketed(text: str) -> str:
-    """A host as it stands in a URI, where a bare IPv6 address may stand here."""
-    try:
-        ipaddress.IPv6Address(text.partition("%")[0])
-    except ValueError:
-        return text
-    return f"[{text}]"
-
-
-def _split(text: str) -> Any:
-    if any(character <= " " or character == "\x7f" for character in text):
-        raise _malformed(text, "has blanks or control characters")
-    try:
-        return urlsplit(text)
-    except ValueError:
-        raise _malformed(text, "is no valid address") from None
-
-
-def _query(query: str) -> _Given:
-    """The parameters of a query string; one that comes again makes a list."""
-    said: dict[str, Any] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
-        said.setdefault(name, []).append(value)
-    return _canonical(
-        {name: values if values[1:] else values[0] for name, values in said.items()}
-    )
-
-
-_ADDRESSES: dict[str, Callable[[str], _Address]] = {
-    "Session": _session,
-    "ComputerName": _computer_name,
-    "ConnectionUri": _connection_uri,
-    "HostName": _host_name,
-}
-
-_SCHEMES: dict[str, Callable[[str, str], _Address]] = {
-    "pwsh": _program,
-    "ssh": _ssh,
-    "winrm": _winrm(Kind.WSMAN, False),
-    "winrms": _winrm(Kind.WSMAN, True),
-    "winrs": _winrm(Kind.WINRS, False),
-    "winrss": _winrm(Kind.WINRS, True),
-    "http": _http,
-    "https": _http,
-    "catalog": _file(Kind.CATALOG),
-    "replay": _file(Kind.REPLAY),
-}
-
-
-# Parameters.
+# What each parameter takes.
 
 
 def _text(name: str, value: Value) -> str:
     if not isinstance(value, str) or not value or not value.isprintable():
         raise _wrong(name, "takes a text of one line")
     return value
+
+
+def _path(name: str, value: Value) -> str:
+    return _text(name, os.fspath(value) if isinstance(value, os.PathLike) else value)
 
 
 def _user(name: str, value: Value) -> str:
@@ -411,8 +269,9 @@ def _user(name: str, value: Value) -> str:
 
 
 def _texts(name: str, value: Value) -> tuple[str, ...]:
-    values = [value] if isinstance(value, str | bool | int) else value
-    return tuple(_text(name, one) for one in values)
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        value = [_text(name, value)]
+    return tuple(_text(name, one) for one in value)
 
 
 def _options(name: str, value: Value) -> tuple[str, ...]:
@@ -434,12 +293,9 @@ def _switch(name: str, value: Value) -> bool:
 
 
 def _number(name: str, value: Value) -> int:
-    try:
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            raise ValueError
-        return int(value)
-    except ValueError:
-        raise _wrong(name, "takes a whole number") from None
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,10}", str(value)):
+        raise _wrong(name, "takes a whole number")
+    return int(str(value))
 
 
 def _port(name: str, value: Value) -> int:
@@ -461,15 +317,14 @@ def _authentication(name: str, value: Value) -> Authentication:
     for one in Authentication:
         if one.value.lower() == str(value).lower():
             return one
-    raise _wrong(name, f"takes one of {', '.join(names)}{_near(str(value), names)}")
+    raise _wrong(name, f"takes one of {', '.join(names)}{near(str(value), names)}")
 
 
 def _http_address(name: str, value: Value) -> str:
     text = _text(name, value)
     if not text.lower().startswith(("http://", "https://")):
         raise _wrong(name, "takes an http or https address")
-    host = _authority(text).host
-    _host(text, host)
+    addresses.of_connection_uri(text)
     return text
 
 
@@ -481,9 +336,12 @@ class _Parameter(NamedTuple):
     read: Callable[[str, Value], Any]
 
 
-def _table() -> dict[str, _Parameter]:
-    return _PARAMETERS
-
+_ADDRESSES: dict[str, Callable[[str], Address | None]] = {
+    "Session": addresses.of_session,
+    "ComputerName": addresses.of_computer,
+    "ConnectionUri": addresses.of_connection_uri,
+    "HostName": addresses.of_host,
+}
 
 _WSMAN = frozenset({Kind.WSMAN})
 _WEB = frozenset({Kind.WSMAN, Kind.WINRS})
@@ -494,92 +352,27 @@ _LIVE = _WEB | _OVER_SSH | _LOCAL
 _PARAMETERS = {
     "UserName": _Parameter("user_name", _WEB | _OVER_SSH, _user),
     "Credential": _Parameter("user_name", _WEB, _user),
-    "PasswordFile": _Parameter("password_file", _WEB, _text),
+    "PasswordFile": _Parameter("password_file", _WEB, _path),
     "Port": _Parameter("port", _WEB | _OVER_SSH, _port),
     "UseSSL": _Parameter("use_ssl", _WEB, _switch),
     "ApplicationName": _Parameter("application_name", _WEB, _text),
     "ConfigurationName": _Parameter("configuration_name", _WSMAN, _text),
     "Authentication": _Parameter("authentication", _WEB, _authentication),
-    "CertificatePem": _Parameter("certificate_pem", _WEB, _text),
-    "CertificateKeyPem": _Parameter("certificate_key_pem", _WEB, _text),
-    "CAFile": _Parameter("ca_file", _WEB, _text),
+    "CertificatePem": _Parameter("certificate_pem", _WEB, _path),
+    "CertificateKeyPem": _Parameter("certificate_key_pem", _WEB, _path),
+    "CAFile": _Parameter("ca_file", _WEB, _path),
     "SkipCACheck": _Parameter("skip_ca_check", _WEB, _switch),
     "SkipCNCheck": _Parameter("skip_cn_check", _WEB, _switch),
     "ProxyUri": _Parameter("proxy_uri", _WEB, _http_address),
     "AllowRedirection": _Parameter("allow_redirection", _WSMAN, _switch),
-    "KeyFilePath": _Parameter("key_file", _OVER_SSH, _text),
+    "KeyFilePath": _Parameter("key_file", _OVER_SSH, _path),
     "Subsystem": _Parameter("subsystem", _OVER_SSH, _text),
     "Options": _Parameter("options", _OVER_SSH, _options),
-    "ConfigurationFile": _Parameter("configuration_file", _LOCAL, _text),
+    "ConfigurationFile": _Parameter("configuration_file", _LOCAL, _path),
     "Argument": _Parameter("arguments", _LOCAL, _texts),
     "OperationTimeout": _Parameter("operation_timeout", _LIVE, _milliseconds),
     "OpenTimeout": _Parameter("open_timeout", _LIVE, _milliseconds),
 }
-
-
-def _canonical(given: Mapping[str, Value]) -> _Given:
-    """The same parameters, with the names as they are written here."""
-    known = {name.lower(): name for name in (*_ADDRESSES, *_PARAMETERS)}
-    result: _Given = {}
-    for name, value in given.items():
-        if "password" in name.lower() and name.lower() != "passwordfile":
-            raise _password("a session's parameters")
-        if name.lower() not in known:
-            raise UsageError(
-                f"a session has no parameter {name}{_near(name, known.values())}",
-                id="ErrorUnknownParameter",
-                target=name,
-                hint="see psexport -? for the parameters of sessions; a query that "
-                "is the host's own goes into -ConnectionUri",
-            )
-        result[known[name.lower()]] = value
-    return result
-
-
-def _connection(fields: _Fields, given: _Given) -> Connection:
-    kind: Kind = fields["kind"]
-    for name, value in given.items():
-        parameter = _PARAMETERS[name]
-        if kind not in parameter.kinds:
-            raise _conflict(f"-{name} means nothing to a {kind.value} session", name)
-        read = parameter.read(name, value)
-        if fields.get(parameter.field, read) != read:
-            raise _conflict(f"-{name} is not what was said before", name)
-        fields[parameter.field] = read
-    if kind in _WEB:
-        _complete(fields, given)
-    return Connection(**fields)
-
-
-def _complete(fields: _Fields, given: _Given) -> None:
-    """Fill in what follows, and refuse what does not go together, for HTTP."""
-    use_ssl = fields.setdefault("use_ssl", False)
-    fields.setdefault("port", 5986 if use_ssl else 5985)
-    for name in ("SkipCACheck", "SkipCNCheck", "CAFile", "CertificatePem"):
-        if given.get(name) and not use_ssl:
-            raise _conflict(f"-{name} needs TLS: winrms://, https:// or -UseSSL", name)
-    if "CertificateKeyPem" in given and "CertificatePem" not in given:
-        raise _conflict("-CertificateKeyPem needs -CertificatePem", "CertificateKeyPem")
-    certified = "CertificatePem" in given
-    if certified:
-        fields.setdefault("authentication", Authentication.CERTIFICATE)
-    logon = fields.get("authentication", Authentication.DEFAULT)
-    if certified != (logon is Authentication.CERTIFICATE):
-        raise _conflict(
-            "-Authentication Certificate and -CertificatePem need each other",
-            "Authentication",
-        )
-
-
-# Errors.
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    names = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), names, n=3, cutoff=0.6)
-    return (
-        f"; did you mean {' or '.join(names[one] for one in close)}?" if close else ""
-    )
 
 
 def _wrong(name: str, why: str) -> UsageError:
@@ -597,25 +390,6 @@ def _conflict(what: str, name: str) -> UsageError:
         id="ErrorConflictingParameters",
         target=name,
         hint=f"leave out -{name}, or what it contradicts",
-    )
-
-
-def _malformed(text: str, why: str) -> UsageError:
-    # Not the text itself: a password may be in it, which is why it looks wrong.
-    scheme = text.partition(":")[0] if _URI.fullmatch(text) else "host"
-    return UsageError(
-        f"the {scheme} address of the session {why}",
-        id="ErrorSessionSpec",
-        target=scheme,
-        hint=f"give one of {_FORMS}; write special characters as %XX",
-    )
-
-
-def _password(where: str) -> UsageError:
-    return UsageError(
-        f"a password does not belong into {where}",
-        id="ErrorPasswordInSession",
-        hint="set PSEXPORT_PASSWORD, use -PasswordFile, or wait to be asked",
     )
 
 

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..errors import PSExportError
 from .messages import MessageType
@@ -89,7 +89,14 @@ def read(path: Path, pipeline: str | None = None) -> Iterator[Line]:
             yield Line(number, side == "client", type, of, encoded)
 
 
-def write_header(file: BinaryIO, host: str, note: str, runspace_id: str) -> None:
+class Sink(Protocol):
+    """Where a recording is written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take bytes."""
+
+
+def write_header(file: Sink, host: str, note: str, runspace_id: str) -> None:
     """Write the first line."""
     header = {"recording": VERSION, "host": host, "note": note}
     if runspace_id:
@@ -98,7 +105,7 @@ def write_header(file: BinaryIO, host: str, note: str, runspace_id: str) -> None
 
 
 def write(
-    file: BinaryIO, *, from_client: bool, type: MessageType, pipeline: str, data: bytes
+    file: Sink, *, from_client: bool, type: MessageType, pipeline: str, data: bytes
 ) -> None:
     """Write a message.
 
@@ -126,7 +133,7 @@ def unreadable(path: Path, why: str, line: int | None = None) -> PSExportError:
     )
 
 
-def _write(file: BinaryIO, value: dict[str, Any]) -> None:
+def _write(file: Sink, value: dict[str, Any]) -> None:
     file.write(json.dumps(value, ensure_ascii=False).encode() + b"\n")
 
 
@@ -161,6 +168,7 @@ def _object(path: Path, number: int, raw: bytes) -> dict[str, Any]:
 __all__ = [
     "Header",
     "Line",
+    "Sink",
     "read",
     "read_header",
     "unreadable",
