@@ -6,6 +6,7 @@ write in several ways is made uniform here.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,11 @@ def texts(given: str | Iterable[str] | None) -> tuple[str, ...] | None:
     if given is None:
         return None
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def path_text(given: str | os.PathLike[str] | None) -> str | None:
+    """Return a path as text."""
+    return None if given is None else os.fspath(given)
 
 
 _BETWEEN_WORDS = re.compile("(?<=[a-z])(?=[A-Z])")

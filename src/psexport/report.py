@@ -15,9 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import PSExportError
 from .results import ExportResult
+
+if TYPE_CHECKING:
+    from .authenticode import FileSignature, Verification
 
 #: Longest message line: enough for a path and a sentence.
 _MAX_LINE = 2000
@@ -88,6 +92,34 @@ def as_json(result: ExportResult) -> str:
 def _text(path: Path) -> str:
     """Return a path as Unicode text: bytes that are none become U+FFFD."""
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def signatures(found: Verification) -> str:
+    """Return what a verifier found, as Get-AuthenticodeSignature prints it."""
+    lines = [""]
+    folders: dict[str, list[FileSignature]] = {}
+    for file in found.files:
+        folders.setdefault(str(Path(file.path).parent), []).append(file)
+    columns = (_Column("SignerCertificate", 41), _Column("Status", 22), _Column("Path"))
+    for folder, files in folders.items():
+        lines += [f"    Directory: {harmless(folder)}", ""]
+        lines += _heading(columns)
+        for file in files:
+            signer = file.signer.thumbprint if file.signer else ""
+            cells = (signer, file.status.value, harmless(Path(file.path).name))
+            lines.append(_row(columns, cells).rstrip())
+        lines.append("")
+    for file in found.files:
+        if not file.valid:
+            why = " ".join((file.message, *file.differs))
+            lines.append(harmless(f"{file.path}: {why} [{file.status.value}]"))
+    lines += [
+        harmless(f"{one.path}: {one.message} [{one.id}]") for one in found.problems
+    ]
+    lines += [
+        harmless(f"{path}: no signature speaks for it") for path in found.unprotected
+    ]
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +218,17 @@ def listing(files: Iterable[Entry], *, windows: bool = os.name == "nt") -> str:
     lines = [""]
     for folder, members in groupby(files, lambda entry: entry.folder):
         lines += [f"    Directory: {harmless(folder)}", ""]
-        lines.append(_row(columns, [column.label for column in columns]))
-        lines.append(_row(columns, ["-" * len(column.label) for column in columns]))
+        lines += _heading(columns)
         for entry in members:
             cells = _windows_cells(entry) if windows else _unix_cells(entry)
             lines.append(_row(columns, cells))
         lines.append("")
     return "\n".join(lines) + "\n"
+
+
+def _heading(columns: Sequence[_Column]) -> list[str]:
+    labels = [column.label for column in columns]
+    return [_row(columns, labels), _row(columns, ["-" * len(one) for one in labels])]
 
 
 def _row(columns: Sequence[_Column], cells: Sequence[str]) -> str:

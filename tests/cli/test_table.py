@@ -125,7 +125,7 @@ def test_completion_names_everything(shell: str) -> None:
         (["-fid"], ["-Fidelity"]),
         (["-FIDELITY", "f"], ["Full"]),
         (["demo", "./X", "-ea", "s"], ["SilentlyContinue", "Stop"]),
-        (["verify", "-c"], ["-CAFile"]),
+        (["verify", "-ts"], ["-TsaCAFile"]),
         (["-Certificate", "x"], []),
     ],
 )
@@ -154,7 +154,7 @@ def test_powershell_completes(pwsh: str, tmp_path: Path) -> None:
         "psexport -fid": "-Fidelity",
         "psexport -Fidelity f": "Full",
         "psexport demo ./X -ea s": "SilentlyContinue Stop",
-        "psexport verify -c": "-CAFile",
+        "psexport verify -ts": "-TsaCAFile",
     }
     script = completion.script("powershell")
     for line in lines:
@@ -179,4 +179,4 @@ def test_what_has_no_meaning_is_in_the_table() -> None:
 
 
 def test_the_types_of_commands_are_those_that_are_known() -> None:
-    assert parameters.COMMAND_TYPES == tuple(order.COMMAND_TYPES)
+    assert tuple(order.COMMAND_TYPES) == parameters.COMMAND_TYPES

@@ -246,7 +246,6 @@ MODULE = _group(
         "Prefix",
         Kind.STRING,
         "Prefix of the nouns of the exported commands.",
-        ready=False,
     ),
     Parameter(
         "ModuleVersion",
@@ -351,6 +350,11 @@ SESSION = _group(
         Kind.STRING,
         "SSH subsystem to start.",
         default="powershell",
+    ),
+    Parameter(
+        "Options",
+        Kind.STRINGS,
+        "Options of ssh, as in its configuration: Name=value.",
     ),
     Parameter(
         "ConfigurationFile",
@@ -475,6 +479,14 @@ def _pick(parameters: tuple[Parameter, ...], *names: str) -> tuple[Parameter, ..
     return tuple(one for one in parameters if one.name in names)
 
 
+_CODE_PAGE = Parameter(
+    "CodePage",
+    Kind.STRING,
+    "ANSI code page of the machines that read files without a byte order mark: "
+    "1252, windows-1252.",
+    group="Reading",
+)
+
 _PATHS = _group(
     "What",
     Tier.OURS,
@@ -557,7 +569,13 @@ VERBS: tuple[Verb, ...] = (
                     "PEM file of the authorities to trust for time stamps.",
                     default="the system's",
                 ),
+                Parameter(
+                    "CRLFile",
+                    Kind.FILES,
+                    "Revocation lists, PEM or DER.",
+                ),
             ),
+            _CODE_PAGE,
             *AS_JSON,
             *COMMON,
         ),
@@ -567,7 +585,14 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "sign",
         "Sign scripts and modules.",
-        (*_PATHS, *_pick(CMDLET, "Certificate"), *SIGNING, *AS_JSON, *COMMON),
+        (
+            *_PATHS,
+            *_pick(CMDLET, "Certificate"),
+            *SIGNING,
+            _CODE_PAGE,
+            *AS_JSON,
+            *COMMON,
+        ),
         ("Path", "Certificate"),
         ("Path", "Certificate"),
     ),

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import TextIO
+from dataclasses import fields as dataclass_fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import PSExportError, UsageError
+from ..events import Severity
+from ..report import harmless
 from .binder import Bound
 from .console import Console
-from .parameters import VERBS, find_verb
+from .parameters import SESSION, VERBS, find_verb
+
+if TYPE_CHECKING:
+    from ..order import Order
+
+#: Exit code where drift was found, or a signature is not valid.
+NOT_AS_IT_SHOULD_BE = 3
 
 #: A verb's work: returns the exit code.
 Action = Callable[[Bound, Console, TextIO | None], int]
@@ -48,6 +59,99 @@ def _not_yet(what: str) -> PSExportError:
     )
 
 
+def _export(bound: Bound, console: Console, stdin: TextIO | None) -> int:
+    from ..api import connect
+    from ..exporter import prepare, run
+    from ..report import as_json, entries, listing
+
+    prompt = _prompt(console, stdin)
+    prepared = prepare(_order(bound), prompt)
+    with connect(bound.text("Session"), prompt=prompt, **_session(bound)) as session:
+        result = run(prepared, session, console)
+    if bound.flag("AsJson"):
+        console.write(as_json(result) + "\n")
+    else:
+        console.write(listing(entries(file.path for file in result.files)))
+    return 0
+
+
+def _order(bound: Bound) -> Order:
+    """Take from the bound parameters what an order has; the rest is its default."""
+    from ..order import Order
+
+    fields = {
+        field.name.replace("_", ""): field.name for field in dataclass_fields(Order)
+    }
+    given: dict[str, Any] = {
+        fields[name.lower()]: value
+        for name, value in bound.values.items()
+        if name.lower() in fields
+    }
+    return Order(**given)
+
+
+def _session(bound: Bound) -> dict[str, Any]:
+    """Take what says how to connect."""
+    names = {one.name for one in SESSION}
+    return {name: value for name, value in bound.values.items() if name in names}
+
+
+def _prompt(console: Console, stdin: TextIO | None) -> Callable[[str], str] | None:
+    """Return what asks a person for a secret; ``None`` if nobody is there."""
+    if stdin is None or not stdin.isatty():
+        return None
+
+    def ask(question: str) -> str:
+        from getpass import getpass
+
+        console.close()
+        return getpass(harmless(question))
+
+    return ask
+
+
+def _sign(bound: Bound, console: Console, stdin: TextIO | None) -> int:
+    from ..api import sign
+    from ..report import entries, listing
+
+    signing = sign(
+        bound.texts("Path") or (),
+        bound.text("Certificate") or "",
+        certificate_key=bound.text("CertificateKey"),
+        certificate_password_file=bound.text("CertificatePasswordFile"),
+        include_chain=bound.text("IncludeChain") or "NotRoot",
+        hash_algorithm=bound.text("HashAlgorithm") or "SHA256",
+        timestamp_server=bound.texts("TimestampServer") or (),
+        code_page=bound.text("CodePage"),
+        prompt=_prompt(console, stdin),
+    )
+    for skipped in signing.skipped:
+        console.say(Severity.VERBOSE, f"{skipped.path}: {skipped.message}", skipped.id)
+    if bound.flag("AsJson"):
+        console.write(json.dumps(signing.to_json(), indent=2) + "\n")
+    else:
+        console.write(listing(entries(Path(file.path) for file in signing.files)))
+    return 0
+
+
+def _verify(bound: Bound, console: Console, stdin: TextIO | None) -> int:
+    from ..api import verify
+    from ..report import signatures
+
+    found = verify(
+        bound.texts("Path") or (),
+        ca_file=bound.text("CAFile"),
+        tsa_ca_file=bound.text("TsaCAFile"),
+        crl_file=bound.texts("CRLFile") or (),
+        code_page=bound.text("CodePage"),
+    )
+    if bound.flag("AsJson"):
+        console.write(json.dumps(found.to_json(), indent=2) + "\n")
+    else:
+        console.write(signatures(found))
+    return 0 if found.valid else NOT_AS_IT_SHOULD_BE
+
+
 def _help(bound: Bound, console: Console, stdin: TextIO | None) -> int:
     from .help import text
 
@@ -72,6 +176,9 @@ def _completion(bound: Bound, console: Console, stdin: TextIO | None) -> int:
 
 
 _ACTIONS: dict[str, Action] = {
+    "export": _export,
+    "sign": _sign,
+    "verify": _verify,
     "help": _help,
     "completion": _completion,
 }

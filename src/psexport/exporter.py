@@ -1,0 +1,428 @@
+"""The product in one screen: fetch, select, generate, encode, sign, write.
+
+:func:`export` is the Python interface. It comes down to :func:`prepare`, which refuses
+what cannot work before a host is asked for anything, and :func:`run`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import baseline as baselines
+from . import files
+from .connection import Connection, Kind, parse
+from .errors import UsageError
+from .events import Event, Message, OnEvent, Problem, Severity, ignore
+from .fetch import FetchRequest, fetch
+from .generate import GeneratedModule, ModuleOptions, build_module, reserved_names
+from .model import Catalogue, CommandType, Selection, Skipped
+from .order import Order, Spec, command_types, module_specs, path_text, texts
+from .pslang import Wildcard, fold, has_wildcards
+from .results import ExportResult, WrittenFile
+from .seal import Prompt, Seal, open_signer, timestamp_client
+from .selection import SelectionRequest, select, wanted
+from .transport.base import Argument, Session
+
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){1,3}")
+
+
+def export(
+    session: Session,
+    output_module: str | os.PathLike[str],
+    *,
+    command_name: str | Sequence[str] | None = None,
+    format_type_name: str | Sequence[str] | None = None,
+    force: bool = False,
+    encoding: str | int = "utf8NoBOM",
+    allow_clobber: bool = False,
+    argument_list: Sequence[Argument] | None = None,
+    command_type: CommandType | str | Sequence[str] | None = None,
+    module: str | Sequence[str] | None = None,
+    fully_qualified_module: Spec | Sequence[Spec] | None = None,
+    certificate: str | os.PathLike[str] | None = None,
+    certificate_key: str | os.PathLike[str] | None = None,
+    certificate_password_file: str | os.PathLike[str] | None = None,
+    include_chain: str = "NotRoot",
+    hash_algorithm: str = "SHA256",
+    timestamp_server: str | Sequence[str] = (),
+    fidelity: str = "Full",
+    include_script_block: bool = False,
+    include_help: bool = False,
+    baseline: str | os.PathLike[str] = "pwsh-7",
+    prefix: str = "",
+    module_version: str = "1.0",
+    prompt: Prompt | None = None,
+    on_event: OnEvent = ignore,
+) -> ExportResult:
+    """Export a session's commands and views to a module.
+
+    If one of ``command_name``, ``command_type``, ``module``,
+    ``fully_qualified_module`` and ``argument_list`` is given, views are exported only
+    if ``format_type_name`` is too; if it alone is given, no commands are.
+
+    :param session: an open session, see :func:`psexport.connect`.
+    :param output_module: the module's folder if it is rooted or starts with a dot,
+        else a name in the user's own module folder.
+    :param command_name: names or wildcard patterns of commands.
+    :param format_type_name: names or wildcard patterns of types with views.
+    :param force: overwrite what is there, even files that are read-only.
+    :param encoding: of the files, as ``-Encoding`` takes it.
+    :param allow_clobber: export commands even if the baseline has their names.
+    :param argument_list: export the variant of the commands that these give.
+    :param command_type: types of commands: ``"Cmdlet"``, ``["Function", "Filter"]``.
+    :param module: modules of the host whose commands are exported.
+    :param fully_qualified_module: the same by specification, a name or a table with
+        ``ModuleName`` and ``ModuleVersion``, ``RequiredVersion``, ``MaximumVersion``,
+        ``Guid``. Not together with ``module``.
+    :param certificate: PFX, PEM or DER file, or the address of a key service, to sign
+        the module's files with.
+    :param certificate_key: where the private key is, if it is elsewhere.
+    :param certificate_password_file: file with the key's password.
+    :param include_chain: ``Signer``, ``NotRoot`` or ``All``.
+    :param hash_algorithm: ``SHA256``, ``SHA384`` or ``SHA512``.
+    :param timestamp_server: addresses of time-stamp authorities, tried in order.
+    :param fidelity: ``Full``, or ``Compatible`` for what Export-PSSession makes.
+    :param include_script_block: keep the views' code of the host, to run here.
+    :param include_help: export the commands' help too.
+    :param baseline: what ``allow_clobber`` guards: ``pwsh-7``,
+        ``windows-powershell-5.1``, ``none``, or a file of command names.
+    :param prefix: put before the nouns of the exported commands.
+    :param module_version: two to four numbers.
+    :param prompt: asks a person for the key's password.
+    :param on_event: is told what happens; what it raises ends the export.
+    :return: what was written, and what was left out.
+    :raises UsageError: the order makes no sense; nothing was done.
+    :raises PSExportError: it failed; nothing was left behind.
+    """
+    order = Order(
+        output_module=os.fspath(output_module),
+        command_name=texts(command_name),
+        format_type_name=texts(format_type_name),
+        force=force,
+        encoding=str(encoding),
+        allow_clobber=allow_clobber,
+        argument_list=None if argument_list is None else tuple(argument_list),
+        command_type=command_types(command_type),
+        module=texts(module),
+        fully_qualified_module=module_specs(fully_qualified_module),
+        certificate=path_text(certificate),
+        certificate_key=path_text(certificate_key),
+        certificate_password_file=path_text(certificate_password_file),
+        include_chain=include_chain,
+        hash_algorithm=hash_algorithm,
+        timestamp_server=texts(timestamp_server) or (),
+        fidelity=fidelity,
+        include_script_block=include_script_block,
+        include_help=include_help,
+        baseline=os.fspath(baseline),
+        prefix=prefix,
+        module_version=module_version,
+    )
+    return run(prepare(order, prompt), session, on_event)
+
+
+def build(
+    catalogue: Catalogue,
+    output_module: str | os.PathLike[str],
+    *,
+    session: str | None = None,
+    command_name: str | Sequence[str] | None = None,
+    format_type_name: str | Sequence[str] | None = None,
+    force: bool = False,
+    encoding: str | int = "utf8NoBOM",
+    allow_clobber: bool = False,
+    command_type: CommandType | str | Sequence[str] | None = None,
+    certificate: str | os.PathLike[str] | None = None,
+    certificate_key: str | os.PathLike[str] | None = None,
+    certificate_password_file: str | os.PathLike[str] | None = None,
+    include_chain: str = "NotRoot",
+    hash_algorithm: str = "SHA256",
+    timestamp_server: str | Sequence[str] = (),
+    fidelity: str = "Full",
+    include_script_block: bool = False,
+    include_help: bool = False,
+    baseline: str | os.PathLike[str] = "pwsh-7",
+    prefix: str = "",
+    module_version: str = "1.0",
+    prompt: Prompt | None = None,
+    on_event: OnEvent = ignore,
+) -> ExportResult:
+    """Make a module of a captured catalogue, without a host.
+
+    :param catalogue: what :func:`psexport.capture` returned.
+    :param session: how the module will reach its host, as ``-Session`` says it;
+        without it the module has to be given a session.
+
+    The other parameters, the result and the errors are :func:`export`'s.
+    """
+    order = Order(
+        output_module=os.fspath(output_module),
+        command_name=texts(command_name),
+        format_type_name=texts(format_type_name),
+        force=force,
+        encoding=str(encoding),
+        allow_clobber=allow_clobber,
+        command_type=command_types(command_type),
+        certificate=path_text(certificate),
+        certificate_key=path_text(certificate_key),
+        certificate_password_file=path_text(certificate_password_file),
+        include_chain=include_chain,
+        hash_algorithm=hash_algorithm,
+        timestamp_server=texts(timestamp_server) or (),
+        fidelity=fidelity,
+        include_script_block=include_script_block,
+        include_help=include_help,
+        baseline=os.fspath(baseline),
+        prefix=prefix,
+        module_version=module_version,
+    )
+    connection = _NOWHERE if session is None else parse(session)
+    return _make(prepare(order, prompt), catalogue, connection, _Heard(on_event))
+
+
+#: Where a module leads that has to be given its session.
+_NOWHERE = Connection(kind=Kind.CATALOG, path="a host")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An order that can be carried out, as far as one can tell without the host."""
+
+    order: Order
+    target: files.Target
+    encoding: files.Encoding
+    baseline: frozenset[str] | None
+    seal: Seal | None
+
+
+def prepare(order: Order, prompt: Prompt | None = None) -> Prepared:
+    """Check an order, and open what it names, before a host is asked for anything.
+
+    :raises UsageError: it makes no sense.
+    :raises PSExportError: the module is there already, or something that the order
+        names is not there or not usable.
+    """
+    if order.module is not None and order.fully_qualified_module is not None:
+        raise UsageError(
+            "-Module and -FullyQualifiedModule cannot be used together",
+            id="ModuleAndFullyQualifiedModuleCannotBeSpecifiedTogether",
+            target="Module",
+            hint="Give just one of them.",
+        )
+    _check_words(order)
+    target = files.Target(order.output_module, force=order.force)
+    encoding = files.Encoding(order.encoding)
+    return Prepared(
+        order,
+        target,
+        encoding,
+        None if order.allow_clobber else baselines.load(order.baseline),
+        _seal(order, encoding, prompt),
+    )
+
+
+def _check_words(order: Order) -> None:
+    if order.fidelity.lower() not in ("full", "compatible"):
+        raise UsageError(
+            f"there is no fidelity {order.fidelity!r}",
+            id="CannotConvertArgumentNoMessage",
+            target="Fidelity",
+            hint="Use Full or Compatible.",
+        )
+    if not _VERSION.fullmatch(order.module_version):
+        raise UsageError(
+            f"{order.module_version!r} is no version of a module",
+            id="CannotConvertArgumentNoMessage",
+            target="ModuleVersion",
+            hint="Write two to four numbers: 1.2.0.",
+        )
+
+
+def _seal(order: Order, encoding: files.Encoding, prompt: Prompt | None) -> Seal | None:
+    if order.certificate is None:
+        return None
+    from .authenticode import require_signable_encoding
+
+    require_signable_encoding(encoding.codec)
+    return Seal(
+        signer=open_signer(
+            order.certificate,
+            order.certificate_key,
+            order.certificate_password_file,
+            prompt,
+        ),
+        hash_algorithm=order.hash_algorithm,
+        include_chain=order.include_chain,
+        timestamp=timestamp_client(order.timestamp_server),
+        code_page=None if encoding.is_unicode else encoding.codec,
+    )
+
+
+def run(prepared: Prepared, session: Session, on_event: OnEvent) -> ExportResult:
+    """Carry out an order with an open session.
+
+    :raises PSExportError: it failed; nothing was left behind.
+    """
+    heard = _Heard(on_event)
+    catalogue = fetch(session, _fetch_request(prepared.order), heard)
+    connection = session.connection or Connection(kind=Kind.CATALOG, path=session.name)
+    return _make(prepared, catalogue, connection, heard)
+
+
+def _make(
+    prepared: Prepared, catalogue: Catalogue, connection: Connection, heard: _Heard
+) -> ExportResult:
+    """From a catalogue to files: everything that needs no host."""
+    order = prepared.order
+    selection = select(
+        catalogue,
+        _selection_request(order),
+        baseline=prepared.baseline,
+        reserved=reserved_names(),
+    )
+    heard.left_out(selection)
+    generated = build_module(
+        selection, catalogue, _module_options(prepared, catalogue, connection)
+    )
+    heard.notes(generated)
+    contents = _sealed(prepared, generated)
+    written = prepared.target.write(contents)
+    return ExportResult(
+        module=prepared.target.folder,
+        files=tuple(_checked(prepared.seal, path) for path in written),
+        commands=tuple(generated.manifest.functions),
+        aliases=tuple(generated.manifest.aliases),
+        formats=_formats(selection),
+        skipped=tuple(
+            dict.fromkeys((*heard.problems, *selection.skipped, *generated.skipped))
+        ),
+        warnings=tuple(heard.warnings),
+        errors=tuple(dict.fromkeys(heard.problems)),
+    )
+
+
+def _fetch_request(order: Order) -> FetchRequest:
+    commands, views = wanted(
+        command_parameters=order.asks_for_commands,
+        format_parameter=order.format_type_name is not None,
+    )
+    return FetchRequest(
+        names=order.command_name or ("*",),
+        types=order.command_type or CommandType.DEFAULT,
+        modules=order.module or (),
+        full_modules=order.fully_qualified_module or (),
+        arguments=order.argument_list or (),
+        wants_commands=commands,
+        wants_views=views,
+        format_type_names=order.format_type_name or ("*",),
+        wants_help=order.include_help,
+    )
+
+
+def _selection_request(order: Order) -> SelectionRequest:
+    asked = _fetch_request(order)
+    return SelectionRequest(
+        names=asked.names if asked.wants_commands else (),
+        types=asked.types,
+        format_type_names=asked.format_type_names if asked.wants_views else (),
+        prefix=order.prefix,
+    )
+
+
+def _module_options(
+    prepared: Prepared, catalogue: Catalogue, connection: Connection
+) -> ModuleOptions:
+    order = prepared.order
+    return ModuleOptions(
+        name=prepared.target.name,
+        connection=connection,
+        compatible=order.fidelity.lower() == "compatible",
+        include_script_block=order.include_script_block,
+        include_help=order.include_help,
+        version=order.module_version,
+        modules=_modules(order, catalogue),
+    )
+
+
+def _modules(order: Order, catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the modules that a new session has to have, by their own names."""
+    names = [spec.name for spec in order.fully_qualified_module or ()]
+    for name in order.module or ():
+        if has_wildcards(name):
+            pattern = Wildcard(name)
+            names += [
+                one.name for one in catalogue.modules if pattern.matches(one.name)
+            ]
+        else:
+            names.append(name)
+    return tuple(dict.fromkeys(names))
+
+
+def _sealed(prepared: Prepared, generated: GeneratedModule) -> dict[str, bytes]:
+    """Return the bytes of all files; the manifest last, for it vouches for others."""
+
+    def finished(path: str, text: str) -> bytes:
+        data = prepared.encoding.encode(text, path)
+        return prepared.seal.apply(path, data) if prepared.seal else data
+
+    contents = {path: finished(path, text) for path, text in generated.files.items()}
+    hashes = {
+        path: hashlib.sha256(data).hexdigest().upper()
+        for path, data in contents.items()
+        if path.endswith(".xml")
+    }
+    manifest = f"{prepared.target.name}.psd1"
+    contents[manifest] = finished(manifest, generated.manifest.render(hashes))
+    return contents
+
+
+def _formats(selection: Selection) -> tuple[str, ...]:
+    names = {name for views in selection.views for name in views.type_names}
+    return tuple(sorted(names, key=fold))
+
+
+def _checked(seal: Seal | None, path: Path) -> WrittenFile:
+    """Say what is on the disk, whatever we think that we wrote."""
+    data = path.read_bytes()
+    return WrittenFile(
+        path=path,
+        length=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        signature=seal.status(path.name, data) if seal else None,
+    )
+
+
+class _Heard:
+    """Listens for the result's sake, and passes everything on."""
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
+        self.problems: list[Skipped] = []
+        self.warnings: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Problem):
+            self.problems.append(event.skipped)
+        elif isinstance(event, Message) and event.severity is Severity.WARNING:
+            self.warnings.append(event.text)
+        self._on_event(event)
+
+    def left_out(self, selection: Selection) -> None:
+        """Say what selecting found wrong."""
+        for skipped in selection.errors:
+            self(Problem(skipped))
+        for warning in selection.warnings:
+            self(Message(Severity.WARNING, warning))
+
+    def notes(self, generated: GeneratedModule) -> None:
+        """Say what the module has lost, for those who want to know all."""
+        for skipped in generated.skipped:
+            text = f"{skipped.name}: {skipped.reason}"
+            self(Message(Severity.VERBOSE, text, skipped.id))
+        for name, note in generated.notes:
+            self(Message(Severity.VERBOSE, f"{name}: {note}"))
