@@ -1,9 +1,4 @@
-"""From an open session to a catalogue: what to ask a host, and what it answers.
-
-There are two roads. The compact one has a script on the host send just what is
-needed; the portable one asks with the commands that every endpoint offers. Both give
-the same catalogue, as far as the host tells the same.
-"""
+"""From an open session to a catalogue: what to ask a host, and what it answers."""
 
 from __future__ import annotations
 
@@ -28,13 +23,11 @@ def fetch(
         (``ErrorFromRemoteCommand``, ``ErrorRequiredRemoteCommandNotFound``,
         ``ErrorNoResultsFromRemoteEnd``, ``ErrorMalformedDataFromRemoteCommand``).
     """
-    from . import compact, host, portable
+    from . import host, portable
 
     request = request or FetchRequest()
     facts = host.fetch(session, on_event)
-    catalogue = compact.fetch(session, request, facts, on_event)
-    if catalogue is None:
-        catalogue = portable.fetch(session, request, facts, on_event)
+    catalogue = portable.fetch(session, request, facts, on_event)
     for name in _missing(request, catalogue):
         reason = "the host shows no command of this name and of the types asked for"
         on_event(Problem(Skipped(name, "ErrorFromRemoteCommand", reason)))
