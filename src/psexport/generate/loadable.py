@@ -244,6 +244,9 @@ class Loader:
                 )
 
     def _expression(self, item: Expression) -> Expression | None:
+        if item.entry is None and item.control is None:
+            self._part("a host does not send the controls that have a name")
+            return None
         condition = self._condition(item.condition)
         if item.condition is not None and condition is None:
             return None

@@ -235,7 +235,7 @@ def _as_job_prefixes(parameters: tuple[Parameter, ...]) -> dict[str, tuple[str, 
     """
     owners: dict[str, list[str]] = {}
     for parameter in parameters:
-        for prefix in ("a", "as", "asj", "asjo"):
+        for prefix in ("A", "AS", "ASJ", "ASJO"):
             names = [fold(one) for one in (parameter.name, *parameter.aliases)]
             if prefix in names:
                 owners[prefix] = ["", ""]  # an exact name is never ambiguous

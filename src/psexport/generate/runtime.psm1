@@ -17,12 +17,13 @@ $script:PSExportState = @{
     # The runspace in use and the PSSession around it; sessions that this module made.
     Runspace = $null
     Session = $null
-    Made = New-Object System.Collections.ArrayList
+    Made = [System.Collections.ArrayList]::new()
     # Calls that have not ended, oldest first.
-    Calls = New-Object System.Collections.ArrayList
+    Calls = [System.Collections.ArrayList]::new()
     Announced = $false
     Checked = $false
     Recorder = $null
+    QuietHost = $null
     Secret = $null
 }
 
@@ -83,7 +84,12 @@ function Get-PSExportRecorder {
     if ($script:PSExportState.Recorder) { return $script:PSExportState.Recorder }
     $x = [System.Linq.Expressions.Expression]
     $queueType = [System.Collections.Concurrent.BlockingCollection[object]]
-    $tuple = [System.Tuple[int, object]].GetConstructor(@([int], [object]))
+    # Tuple.Create, as PowerShell takes Expression.New for a constructor.
+    $tuple = foreach ($method in [System.Tuple].GetMethods()) {
+        if ($method.Name -eq 'Create' -and $method.GetParameters().Length -eq 2) {
+            $method.MakeGenericMethod([int], [object])
+        }
+    }
     $list = [System.Collections.IList]
     $make = {
         param($argsType, $item)
@@ -92,8 +98,8 @@ function Get-PSExportRecorder {
         $sender = $x::Parameter([object], 'sender')
         $args_ = $x::Parameter($argsType, 'e')
         $taken = & $item $sender $args_
-        $pair = $x::New($tuple, [System.Linq.Expressions.Expression[]]@($kind, $taken))
-        $add = $x::Call($queue, $queueType.GetMethod('Add', @([object])),
+        $pair = $x::Call($tuple, [System.Linq.Expressions.Expression[]]@($kind, $taken))
+        $add = $x::Call($queue, $queueType.GetMethod('Add', [type[]]@([object])),
             [System.Linq.Expressions.Expression[]]@($pair))
         $handler = [System.EventHandler`1].MakeGenericType($argsType)
         $inner = $x::Lambda($handler, $add,
@@ -133,8 +139,8 @@ function ConvertTo-PSExportFrozen {
                 $frozen = ConvertTo-PSExportFrozen $Value[$key] ($Depth + 1)
                 if (-not [object]::ReferenceEquals($frozen, $Value[$key])) {
                     if ($null -eq $copy) {
-                        $copy = New-Object System.Collections.Specialized.OrderedDictionary `
-                            ([System.StringComparer]::CurrentCultureIgnoreCase)
+                        $copy = [System.Collections.Specialized.OrderedDictionary]::new(
+                            [System.StringComparer]::CurrentCultureIgnoreCase)
                         foreach ($other in $Value.Keys) { $copy[$other] = $Value[$other] }
                         if ($Value -is [hashtable]) { $copy = [hashtable] $copy }
                     }
@@ -148,7 +154,7 @@ function ConvertTo-PSExportFrozen {
                 $frozen = ConvertTo-PSExportFrozen $Value[$i] ($Depth + 1)
                 if (-not [object]::ReferenceEquals($frozen, $Value[$i])) {
                     if ($null -eq $copy) {
-                        $copy = New-Object System.Collections.ArrayList (, $Value)
+                        $copy = [System.Collections.ArrayList]::new($Value)
                     }
                     $copy[$i] = $frozen
                 }
@@ -208,15 +214,17 @@ function Start-PSExportCall {
     )
     $values = @{}
     foreach ($key in $Bound.Keys) { $values[$key] = $Bound[$key] }
+    $tokens = [System.Collections.ArrayList]::new()
     $special = $script:PSExportSpecial[$Name]
     if ($special) {
         if ($special.ContainsKey('Input')) { $values.Remove($special.Input) }
         if ($special.ContainsKey('Rest') -and $values.ContainsKey($special.Rest)) {
-            $Rest = foreach ($one in @($values[$special.Rest])) {
+            foreach ($one in $values[$special.Rest]) {
                 # The binder leaves a parameter that it does not know as text.
                 if ($one -is [string] -and $one -match '^[-\u2013\u2014\u2015][\w?]') {
-                    , @{ 'psexport:name' = $one }
-                } else { , $one }
+                    $one = @{ 'psexport:name' = $one }
+                }
+                $null = $tokens.Add($one)
             }
             $values.Remove($special.Rest)
         }
@@ -228,13 +236,12 @@ function Start-PSExportCall {
                 }
             }
         }
-        if ($special.ContainsKey('Name')) { $Name = $special.Name }
-    } elseif ($Rest) {
-        $Rest = foreach ($one in $Rest) {
-            if ($one -is [string] -and $one.psobject.Properties['<CommandParameterName>']) {
-                , @{ 'psexport:name' = "$one" }
-            } else { , $one }
+    }
+    foreach ($one in $Rest) {
+        if ($one -is [string] -and $one.psobject.Properties['<CommandParameterName>']) {
+            $one = @{ 'psexport:name' = "$one" }
         }
+        $null = $tokens.Add($one)
     }
     $asJob = [bool] $values['AsJob']
     if ($Cmdlet) {
@@ -247,7 +254,8 @@ function Start-PSExportCall {
         Name = $Name
         Cmdlet = $Cmdlet
         Bound = $values
-        Rest = @($Rest)
+        Rest = $tokens.ToArray()
+        Prompts = $false
         ExpectingInput = $ExpectingInput
         AsJob = $asJob
         Input = $null
@@ -255,9 +263,10 @@ function Start-PSExportCall {
         Queue = $null
         Ended = $false
     }
+    $call.Prompts = Test-PSExportPrompt $call
     $call.Runspace = Get-PSExportRunspace
     if ($asJob) {
-        $call.Input = New-Object System.Collections.ArrayList
+        $call.Input = [System.Collections.ArrayList]::new()
         return $call
     }
     Start-PSExportPipeline $call
@@ -308,6 +317,53 @@ function Set-PSExportPreference {
 }
 
 
+function Test-PSExportPrompt {
+    <#
+    .SYNOPSIS
+    Whether a call may have to ask, or to say what it would do.
+    .DESCRIPTION
+    A host with a user interface shows warnings there by itself, beside sending them as
+    records; so it is given ours only where it has something to ask or to announce.
+    #>
+    [CmdletBinding()]
+    [OutputType([bool])]
+    param([hashtable] $Call)
+    if (Test-PSExportTrue $script:PSExport.Endpoint['Prompt']) { return $true }
+    if (-not $Call.Cmdlet) { return $false }
+    if ($Call.Bound.ContainsKey('Confirm')) {
+        if (-not $Call.Bound['Confirm']) { return [bool] $Call.Bound['WhatIf'] }
+        return $true
+    }
+    if ($Call.Bound['WhatIf']) { return $true }
+    $command = $Call.Cmdlet.MyInvocation.MyCommand
+    if (-not $command.Parameters.ContainsKey('WhatIf')) { return $false }
+    foreach ($attribute in $command.ScriptBlock.Attributes) {
+        if ($attribute -is [System.Management.Automation.CmdletBindingAttribute]) {
+            return "$($attribute.ConfirmImpact)" -eq 'High'
+        }
+    }
+    $false
+}
+
+
+function Get-PSExportQuietHost {
+    <#
+    .SYNOPSIS
+    A host without a user interface: what PowerShell gives to a runspace by default.
+    #>
+    [CmdletBinding()]
+    [OutputType([System.Management.Automation.Host.PSHost])]
+    param()
+    if (-not $script:PSExportState.QuietHost) {
+        $empty = [runspacefactory]::CreateRunspace([initialsessionstate]::Create())
+        $empty.Open()
+        $script:PSExportState.QuietHost = $empty.SessionStateProxy.GetVariable('Host')
+        $empty.Dispose()
+    }
+    $script:PSExportState.QuietHost
+}
+
+
 function Start-PSExportPipeline {
     <#
     .SYNOPSIS
@@ -332,8 +388,8 @@ function Start-PSExportPipeline {
         }
         Add-PSExportArgument $shell $Call.Rest
     }
-    $queue = New-Object 'System.Collections.Concurrent.BlockingCollection[object]'
-    $output = New-Object 'System.Management.Automation.PSDataCollection[psobject]'
+    $queue = [System.Collections.Concurrent.BlockingCollection[object]]::new()
+    $output = [System.Management.Automation.PSDataCollection[psobject]]::new()
     $recorder = Get-PSExportRecorder
     $output.add_DataAdded($recorder.Data.Invoke($queue, 1))
     $shell.Streams.Error.add_DataAdded($recorder.Data.Invoke($queue, 2))
@@ -343,10 +399,11 @@ function Start-PSExportPipeline {
     $shell.Streams.Information.add_DataAdded($recorder.Data.Invoke($queue, 6))
     $shell.Streams.Progress.add_DataAdded($recorder.Data.Invoke($queue, 7))
     $shell.add_InvocationStateChanged($recorder.State.Invoke($queue, 0))
-    $settings = New-Object System.Management.Automation.PSInvocationSettings
+    $settings = [System.Management.Automation.PSInvocationSettings]::new()
     $settings.Host = $Host
+    if (-not $Call.Prompts) { $settings.Host = Get-PSExportQuietHost }
     $settings.RemoteStreamOptions = 'AddInvocationInfo'
-    $Call.Input = New-Object 'System.Management.Automation.PSDataCollection[psobject]'
+    $Call.Input = [System.Management.Automation.PSDataCollection[psobject]]::new()
     if (-not $Call.ExpectingInput) { $Call.Input.Complete() }
     $Call.PowerShell = $shell
     $Call.Queue = $queue
@@ -433,6 +490,8 @@ function Receive-PSExportRecord {
     if (-not $to) { $to = $PSCmdlet }
     $pair = $null
     $whole = $false
+    # What the host has shown by itself is kept here without showing it again.
+    if ($Call.Prompts) { $WarningPreference = 'SilentlyContinue' }
     try {
         while (-not $Call.Ended) {
             if (-not $Call.Queue.TryTake([ref] $pair, 0)) {
@@ -451,8 +510,8 @@ function Receive-PSExportRecord {
                 }
                 2 { Set-PSExportPosition $record; $to.WriteError($record) }
                 3 { $to.WriteWarning($record.Message) }
-                4 { $to.WriteVerbose($record.Message) }
-                5 { $to.WriteDebug($record.Message) }
+                4 { if (-not $Call.Prompts) { $to.WriteVerbose($record.Message) } }
+                5 { if (-not $Call.Prompts) { $to.WriteDebug($record.Message) } }
                 6 { $to.WriteInformation($record) }
                 7 { $to.WriteProgress($record) }
                 0 {
@@ -519,10 +578,10 @@ function Set-PSExportPosition {
     $from = [Math]::Max(1, $info.OffsetInLine)
     $to = [Math]::Max($from, $line.Length + 1)
     $position = [System.Management.Automation.Language.ScriptPosition]
-    $start = New-Object $position.FullName $info.ScriptName, $info.ScriptLineNumber, $from, $line
-    $end = New-Object $position.FullName $info.ScriptName, $info.ScriptLineNumber, $to, $line
+    $start = $position::new($info.ScriptName, $info.ScriptLineNumber, $from, $line)
+    $end = $position::new($info.ScriptName, $info.ScriptLineNumber, $to, $line)
     $info.DisplayScriptPosition =
-        New-Object System.Management.Automation.Language.ScriptExtent $start, $end
+        [System.Management.Automation.Language.ScriptExtent]::new($start, $end)
 }
 
 
@@ -539,8 +598,8 @@ function Add-PSExportOrigin {
             @('RunspaceId', $Call.Runspace.InstanceId),
             @('PSShowComputerName', $false))) {
         if (-not $Object.psobject.Properties[$pair[0]]) {
-            $Object.psobject.Properties.Add((New-Object `
-                System.Management.Automation.PSNoteProperty $pair))
+            $Object.psobject.Properties.Add(
+                [System.Management.Automation.PSNoteProperty]::new($pair[0], $pair[1]))
         }
     }
 }
@@ -635,8 +694,8 @@ function New-PSExportError {
     [CmdletBinding(SupportsShouldProcess = $false)]
     [OutputType([System.Management.Automation.ErrorRecord])]
     param([string] $Id, [string] $Message, [string] $Category, [object] $Target)
-    New-Object System.Management.Automation.ErrorRecord (
-        (New-Object System.Management.Automation.RuntimeException $Message),
+    [System.Management.Automation.ErrorRecord]::new(
+        [System.Management.Automation.RuntimeException]::new($Message),
         $Id, $Category, $Target)
 }
 
@@ -1038,7 +1097,7 @@ function New-PSExportProcess {
     $endpoint = $script:PSExport.Endpoint
     $state = $script:PSExportState
     try {
-        $process = New-Object System.Management.Automation.Runspaces.PowerShellProcessInstance
+        $process = [System.Management.Automation.Runspaces.PowerShellProcessInstance]::new()
         if ($endpoint['Path']) { $process.Process.StartInfo.FileName = $endpoint['Path'] }
         if ($endpoint['Arguments']) {
             $start = $process.Process.StartInfo
@@ -1103,7 +1162,7 @@ function Get-PSExportCredential {
         try {
             $found = & (Get-PSExportCommand 'Get-Secret') -Name $secret -ErrorAction Stop
             if ($found -is [securestring]) {
-                $found = New-Object pscredential $endpoint['UserName'], $found
+                $found = [pscredential]::new($endpoint['UserName'], $found)
             }
             $script:PSExportState.Secret = [pscredential] $found
         } catch {
