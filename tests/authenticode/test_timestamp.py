@@ -24,8 +24,8 @@ from psexport.authenticode import (
     verify_bytes,
 )
 from psexport.authenticode.algorithms import SHA256
-from psexport.authenticode.asn1 import MalformedError
 from psexport.authenticode.cms import BadSignatureError
+from psexport.authenticode.der import MalformedError
 from psexport.authenticode.net import SendError
 from psexport.authenticode.timestamp import build_query, read_reply, read_token
 from psexport.errors import PSExportError, UsageError
@@ -238,9 +238,7 @@ def test_a_stamp_from_outside_of_the_signers_life(
             sign_bytes(BODY, "a.ps1", signer_of(future), timestamp=client)
 
 
-def test_a_token_is_for_one_signature(
-    tmp_path: Path, tsa: pki.Identity
-) -> None:
+def test_a_token_is_for_one_signature(tmp_path: Path, tsa: pki.Identity) -> None:
     query = build_query(b"signature", SHA256, 7)
     token = read_reply(Authority(tmp_path, tsa).reply(query))
     assert read_token(token, b"signature").nonce == 7

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asn1crypto import algos, core
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import (
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from ..errors import PSExportError
+from .certificates import UNREADABLE
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -99,7 +100,7 @@ _RSA_BY_HASH = {
     "SHA384": "1.2.840.113549.1.1.12",
     "SHA512": "1.2.840.113549.1.1.13",
 }
-_EC_PUBLIC_KEY = "1.2.840.10045.2.1"
+EC_PUBLIC_KEY = "1.2.840.10045.2.1"
 
 
 def read_signature_algorithm(oid: str, digest: Hash) -> SignatureAlgorithm | None:
@@ -110,7 +111,7 @@ def read_signature_algorithm(oid: str, digest: Hash) -> SignatureAlgorithm | Non
     """
     if oid in (RSA_ENCRYPTION, _RSA_BY_HASH[digest.name]):
         return SignatureAlgorithm("RSA", digest)
-    if oid in (_EC_PUBLIC_KEY, ECDSA_BY_HASH[digest.name]):
+    if oid in (EC_PUBLIC_KEY, ECDSA_BY_HASH[digest.name]):
         return SignatureAlgorithm("ECDSA", digest)
     return None
 
@@ -119,7 +120,7 @@ def key_family(certificate: x509.Certificate) -> str | None:
     """Return ``RSA`` or ``ECDSA`` for a key that can sign scripts, else ``None``."""
     try:
         key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return None
     if isinstance(key, rsa.RSAPublicKey):
         # A key that is bound to PSS may not sign with PKCS#1 v1.5.
@@ -161,7 +162,7 @@ def signature_fits(
             key.verify(signature, digest, ec.ECDSA(prehashed))
         else:
             return False
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 

@@ -12,11 +12,9 @@ from typing import ClassVar
 
 from asn1crypto import cms, core
 
+from .certificates import UNREADABLE
+from .der import MalformedError
 from .spc import UnknownHashError
-
-
-class MalformedError(ValueError):
-    """The bytes are not what they should be."""
 
 
 class UnsupportedError(ValueError):
@@ -35,7 +33,7 @@ def reading(what: str) -> Iterator[None]:
         raise
     except UnknownHashError as error:
         raise UnsupportedError(str(error)) from None
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, *UNREADABLE) as error:
         first_line = str(error).partition("\n")[0]
         raise MalformedError(f"{what} cannot be read: {first_line}") from None
     except (AttributeError, RecursionError):

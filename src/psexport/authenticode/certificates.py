@@ -2,10 +2,54 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
+
+#: What :mod:`cryptography` raises, at once or when a part is asked for, if a
+#: certificate is not as it should be.
+UNREADABLE = (
+    TypeError,
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
+_PARTS = (
+    "subject",
+    "issuer",
+    "not_valid_before_utc",
+    "not_valid_after_utc",
+    "extensions",
+)
+
+
+def load_certificate(der: bytes) -> x509.Certificate:
+    """Load a certificate whose names, dates and extensions can be read.
+
+    The library reads them when they are asked for; here they are asked for at once,
+    so that nobody later has to expect an error.
+
+    :raises ValueError: it is none, whatever exactly is wrong with it.
+    """
+    with warnings.catch_warnings():
+        # Old roots have serial numbers that will be refused one day. Not our news.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+            for part in _PARTS:
+                getattr(certificate, part)
+        except UNREADABLE as error:
+            raise ValueError(str(error)) from None
+    # The one octet that no signature protects: the signature's count of unused bits.
+    if der[-len(certificate.signature) - 1]:
+        raise ValueError("the certificate's signature is not in whole octets")
+    return certificate
 
 
 def usage_problem(
@@ -15,9 +59,11 @@ def usage_problem(
 
     The purpose has to be named: no extended key usage at all is not enough.
 
-    :raises ValueError: its extensions cannot be read.
     """
-    extensions = certificate.extensions
+    try:
+        extensions = certificate.extensions
+    except UNREADABLE:
+        return "its extensions cannot be read"
     try:
         usages = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
@@ -51,7 +97,7 @@ def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Tell whether the issuer's name and key made ``certificate``."""
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, TypeError, ValueError, UnsupportedAlgorithm):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 
@@ -67,5 +113,5 @@ def subject(certificate: x509.Certificate) -> str:
     """Return the subject's name as text, whatever is in it."""
     try:
         return certificate.subject.rfc4514_string()
-    except ValueError:
+    except UNREADABLE:
         return "(unreadable name)"

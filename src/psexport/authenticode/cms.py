@@ -13,7 +13,7 @@ everything out of :mod:`asn1crypto`'s lazy objects at once, inside :func:`readin
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from asn1crypto import cms as asn1_cms
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from . import spc
 from .algorithms import (
+    EC_PUBLIC_KEY,
     HASHES_BY_OID,
     Hash,
     SignatureAlgorithm,
@@ -31,15 +32,13 @@ from .algorithms import (
     signature_fits,
 )
 from .asn1 import (
-    Asn1Algorithm,
     Asn1Attributes,
-    Asn1Content,
     Asn1ContentInfo,
-    Asn1SignerInfo,
-    MalformedError,
     UnsupportedError,
     reading,
 )
+from .certificates import load_certificate
+from .der import OCTET_STRING, SEQUENCE, SET, MalformedError, Reader
 
 SIGNED_DATA = "1.2.840.113549.1.7.2"
 CONTENT_TYPE = "1.2.840.113549.1.9.3"
@@ -92,10 +91,12 @@ class SignerInfo:
 
     def _is_by(self, certificate: x509.Certificate) -> bool:
         if self.issuer is not None:
-            if certificate.serial_number != self.serial:
-                return False
             der = certificate.public_bytes(Encoding.DER)
-            return bool(asn1_x509.Certificate.load(der).issuer.dump() == self.issuer)
+            known = asn1_x509.Certificate.load(der)
+            return bool(
+                known.serial_number == self.serial
+                and known.issuer.dump() == self.issuer
+            )
         with reading("a certificate"):
             try:
                 found = certificate.extensions.get_extension_for_class(
@@ -167,69 +168,91 @@ class SignedData:
 # -- reading ---------------------------------------------------------------------
 
 
-def _read_hash(algorithm: Asn1Algorithm) -> Hash:
-    oid = algorithm["algorithm"].dotted
-    _require_no_parameters(algorithm)
+NULL = b"\x05\x00"
+
+
+def _read_algorithm(reader: Reader) -> tuple[str, bytes]:
+    """Read an AlgorithmIdentifier: its OID, and the DER of its parameters."""
+    oid = reader.oid()
+    parameters = reader.encoded() if reader.tag is not None else b""
+    reader.end()
+    return oid, parameters
+
+
+def _read_hash(reader: Reader) -> Hash:
+    oid, parameters = _read_algorithm(reader)
+    if parameters not in (b"", NULL):
+        raise MalformedError("a hash algorithm has parameters")
     if oid not in HASHES_BY_OID:
         raise UnsupportedError(f"hash algorithm {oid}")
     return HASHES_BY_OID[oid]
 
 
-def _require_no_parameters(algorithm: Asn1Algorithm) -> None:
-    if algorithm["parameters"].dump() not in (b"", b"\x05\x00"):
-        raise MalformedError("an algorithm has parameters where it takes none")
-
-
-def _read_attributes(attributes: core.Asn1Value) -> dict[str, tuple[bytes, ...]]:
+def _read_attributes(attributes: Reader) -> dict[str, tuple[bytes, ...]]:
     found: dict[str, tuple[bytes, ...]] = {}
-    if isinstance(attributes, core.Void):
-        return found
-    for attribute in attributes:
-        oid = attribute["type"].dotted
+    while attributes.tag is not None:
+        attribute = attributes.open(SEQUENCE)
+        oid = attribute.oid()
         if oid in found:
             raise MalformedError(f"attribute {oid} is there twice")
-        found[oid] = tuple(value.dump() for value in attribute["values"])
+        values = attribute.open(SET)
+        attribute.end()
+        found[oid] = tuple(_all_encoded(values))
     return found
 
 
-def _read_signer(info: Asn1SignerInfo) -> SignerInfo:
-    sid = info["sid"]
-    by_issuer = sid.name == "issuer_and_serial_number"
-    if info["version"].native != (1 if by_issuer else 3):
+def _all_encoded(values: Reader) -> Iterator[bytes]:
+    while values.tag is not None:
+        yield values.encoded()
+
+
+def _read_signer(info: Reader) -> SignerInfo:
+    version = info.integer()
+    issuer = serial = key_identifier = None
+    if info.tag == SEQUENCE:
+        name = info.open(SEQUENCE)
+        issuer, serial = name.encoded(SEQUENCE), name.integer()
+        name.end()
+    else:
+        key_identifier = info.take(0x80)
+    if version != (3 if issuer is None else 1):
         raise MalformedError("the signer's version does not fit its form")
-    digest = _read_hash(info["digest_algorithm"])
-    oid = info["signature_algorithm"]["algorithm"].dotted
+    digest = _read_hash(info.open(SEQUENCE))
+    signed = info.encoded(0xA0)
+    oid, parameters = _read_algorithm(info.open(SEQUENCE))
     algorithm = read_signature_algorithm(oid, digest)
     if algorithm is None:
         raise UnsupportedError(f"signature algorithm {oid} with {digest.name}")
-    if oid != "1.2.840.10045.2.1":  # a bare EC key may name its curve here
-        _require_no_parameters(info["signature_algorithm"])
-    signed = info["signed"]
-    if isinstance(signed, core.Void):
-        raise MalformedError("there are no signed attributes")
+    # A bare EC key may name its curve here; nothing else takes parameters.
+    if parameters not in (b"", NULL) and oid != EC_PUBLIC_KEY:
+        raise MalformedError("a signature algorithm has parameters")
+    signature = info.take(OCTET_STRING)
+    unsigned = info.open(0xA1) if info.tag is not None else Reader(b"")
+    info.end()
     return SignerInfo(
-        issuer=sid.chosen["issuer"].dump() if by_issuer else None,
-        serial=sid.chosen["serial_number"].native if by_issuer else None,
-        key_identifier=None if by_issuer else sid.chosen.native,
+        issuer=issuer,
+        serial=serial,
+        key_identifier=key_identifier,
         algorithm=algorithm,
         # Signed as a SET, stored with a context tag: only the first octet differs.
-        covered=b"\x31" + signed.dump()[1:],
-        signed=_read_attributes(signed),
-        signature=info["signature"].native,
-        unsigned=_read_attributes(info["unsigned"]),
+        covered=b"\x31" + signed[1:],
+        signed=_read_attributes(Reader(signed).open(0xA0)),
+        signature=signature,
+        unsigned=_read_attributes(unsigned),
     )
 
 
-def _read_content(info: Asn1Content, version: int) -> tuple[bytes, bytes]:
+def _read_content(content: Reader, version: int) -> tuple[bytes, bytes]:
     """Return the content and what of it is covered."""
-    value = info["content"].parse()
-    if isinstance(value, core.OctetString):
-        if version != 3:
-            raise MalformedError("content in an octet string is of version 3")
-        return value.native, value.native
-    if version != 1 or not isinstance(value, core.Sequence):
-        raise MalformedError("content without an octet string is of version 1")
-    return value.untag().dump(), value.contents
+    if version == 3:
+        octets = content.take(OCTET_STRING)
+        content.end()
+        return octets, octets
+    if version != 1:
+        raise MalformedError(f"version {version} of signed data is not known")
+    encoded = content.encoded(SEQUENCE)
+    content.end()
+    return encoded, Reader(encoded).take(SEQUENCE)
 
 
 def read_signed_data(der: bytes) -> SignedData:
@@ -238,31 +261,36 @@ def read_signed_data(der: bytes) -> SignedData:
     :raises MalformedError: it is none, or it has not exactly one signer.
     :raises UnsupportedError: it is made with an algorithm that we do not compute.
     """
-    with reading("the signed data"):
-        outer = Asn1ContentInfo.load(der, strict=True)
-        if outer["content_type"].dotted != SIGNED_DATA:
-            raise MalformedError("it is not signed data")
-        data = outer["content"]
-        infos = list(data["signer_infos"])
-        if len(infos) != 1:
-            raise MalformedError(f"there are {len(infos)} signers, not one")
-        signer = _read_signer(infos[0])
-        hashes = [_read_hash(each) for each in data["digest_algorithms"]]
-        if hashes != [signer.algorithm.hash]:
-            raise MalformedError("the digest algorithms are not the signer's")
-        if not isinstance(data["crls"], core.Void):
-            raise MalformedError("there are revocation lists where none belong")
-        content, covered = _read_content(data["content_info"], data["version"].native)
-        return SignedData(
-            content_type=data["content_info"]["content_type"].dotted,
-            content=content,
-            covered=covered,
-            certificates=tuple(
-                x509.load_der_x509_certificate(each.dump())
-                for each in data["certificates"]
-            ),
-            signer=signer,
-        )
+    whole = Reader(der)
+    outer = whole.open(SEQUENCE)
+    whole.end()
+    if outer.oid() != SIGNED_DATA:
+        raise MalformedError("it is not signed data")
+    tagged = outer.open(0xA0)
+    outer.end()
+    data = tagged.open(SEQUENCE)
+    tagged.end()
+    version = data.integer()
+    hashes = [_read_hash(each.open(SEQUENCE)) for each in data.open(SET).rest()]
+    info = data.open(SEQUENCE)
+    content_type = info.oid()
+    content, covered = _read_content(info.open(0xA0), version)
+    info.end()
+    certificates = _read_certificates(data.open(0xA0) if data.tag == 0xA0 else None)
+    infos = data.open(SET)  # revocation lists would be [1], and belong nowhere here
+    data.end()
+    signer = _read_signer(infos.open(SEQUENCE))
+    infos.end()
+    if hashes != [signer.algorithm.hash]:
+        raise MalformedError("the digest algorithms are not the signer's")
+    return SignedData(content_type, content, covered, certificates, signer)
+
+
+def _read_certificates(values: Reader | None) -> tuple[x509.Certificate, ...]:
+    if values is None:
+        return ()
+    with reading("a certificate"):
+        return tuple(map(load_certificate, _all_encoded(values)))
 
 
 def read_countersigner(der: bytes) -> SignerInfo:
@@ -271,8 +299,10 @@ def read_countersigner(der: bytes) -> SignerInfo:
     :raises MalformedError: it is none.
     :raises UnsupportedError: it is made with an algorithm that we do not compute.
     """
-    with reading("the countersignature"):
-        return _read_signer(Asn1SignerInfo.load(der, strict=True))
+    whole = Reader(der)
+    info = whole.open(SEQUENCE)
+    whole.end()
+    return _read_signer(info)
 
 
 # -- building --------------------------------------------------------------------

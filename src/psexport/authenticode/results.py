@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from .algorithms import SHA1
-from .certificates import subject
+from .certificates import UNREADABLE, subject
 
 
 class Status(StrEnum):
@@ -53,7 +53,7 @@ class CertificateInfo:
         """Describe a certificate; names that cannot be read are said to be so."""
         try:
             issuer = certificate.issuer.rfc4514_string()
-        except ValueError:
+        except UNREADABLE:
             issuer = "(unreadable name)"
         return cls(
             subject=subject(certificate),

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..errors import PSExportError, UsageError
@@ -22,7 +21,13 @@ from .algorithms import (
     signature_fits,
     weakness,
 )
-from .certificates import build_chain, is_self_signed, subject, usage_problem
+from .certificates import (
+    UNREADABLE,
+    build_chain,
+    is_self_signed,
+    subject,
+    usage_problem,
+)
 from .keys import KeySource, Password, SigningKey, open_source
 
 INCLUDE_CHAIN = ("signer", "notroot", "all")
@@ -153,7 +158,7 @@ def _leaf(
         try:
             if each.public_key() == source.public_key:
                 return each
-        except (ValueError, UnsupportedAlgorithm):
+        except UNREADABLE:
             continue
     raise _mismatch(subject(pool[0]))
 
@@ -190,11 +195,7 @@ def _require_usable(leaf: x509.Certificate, now: datetime) -> None:
             target=name,
             hint="Use a certificate with a stronger key.",
         )
-    try:
-        problem = usage_problem(leaf, ExtendedKeyUsageOID.CODE_SIGNING)
-    except ValueError:
-        problem = "its extensions cannot be read"
-    if problem:
+    if problem := usage_problem(leaf, ExtendedKeyUsageOID.CODE_SIGNING):
         raise PSExportError(
             f"The certificate of {name} is not for signing code: {problem}",
             id="ErrorCertificateNotForCodeSigning",

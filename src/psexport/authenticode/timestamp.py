@@ -22,7 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..errors import PSExportError, UsageError
 from .algorithms import HASHES_BY_OID, SHA1, Hash
-from .asn1 import MalformedError, UnsupportedError, reading
+from .asn1 import UnsupportedError, reading
 from .certificates import subject, usage_problem
 from .cms import (
     SIGNING_TIME,
@@ -31,6 +31,7 @@ from .cms import (
     read_countersigner,
     read_signed_data,
 )
+from .der import MalformedError
 from .net import Sender, SendError, is_http, send
 
 TST_INFO = "1.2.840.113549.1.9.16.1.4"
@@ -102,9 +103,7 @@ def _check_signing_certificate(data: SignedData, authority: x509.Certificate) ->
 
 
 def _check_usage(authority: x509.Certificate) -> None:
-    with reading("the time-stamp authority's certificate"):
-        problem = usage_problem(authority, ExtendedKeyUsageOID.TIME_STAMPING)
-    if problem:
+    if problem := usage_problem(authority, ExtendedKeyUsageOID.TIME_STAMPING):
         raise BadSignatureError(f"its certificate is not for time stamps: {problem}")
 
 

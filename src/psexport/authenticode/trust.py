@@ -16,7 +16,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.verification import (
     Criticality,
     ExtensionPolicy,
@@ -28,7 +27,14 @@ from cryptography.x509.verification import (
 
 from ..errors import PSExportError
 from .algorithms import weakness
-from .certificates import build_chain, issued_by, subject, usage_problem
+from .certificates import (
+    UNREADABLE,
+    build_chain,
+    issued_by,
+    load_certificate,
+    subject,
+    usage_problem,
+)
 
 Certificates = tuple[x509.Certificate, ...]
 
@@ -98,7 +104,7 @@ def _loadable(encoded: Iterable[bytes]) -> Iterable[x509.Certificate]:
     """Load certificates; stores hold old ones that the library does not read."""
     for der in encoded:
         try:
-            yield x509.load_der_x509_certificate(der)
+            yield load_certificate(der)
         except ValueError:
             continue
 
@@ -114,8 +120,11 @@ def _read_certificates(path: Path) -> Certificates:
     data = _read(path)
     try:
         if b"-----BEGIN" in data:
-            return tuple(x509.load_pem_x509_certificates(data))
-        return (x509.load_der_x509_certificate(data),)
+            found = tuple(map(load_certificate, _pem_to_der(data)))
+            if not found:
+                raise ValueError("no certificates")
+            return found
+        return (load_certificate(data),)
     except ValueError:
         raise _unreadable(path, "it holds no certificates") from None
 
@@ -191,7 +200,7 @@ def verify_chain(
         raise ChainError(_explain(leaf, pool, roots, at) or str(error)) from None
     except ChainError:
         raise
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except UNREADABLE as error:
         raise ChainError(f"a certificate cannot be read: {error}") from None
     return chain
 
@@ -250,7 +259,9 @@ def require_not_revoked(
             try:
                 if crl.issuer == issuer.subject:
                     _require_not_listed(certificate, issuer, crl, at, now)
-            except (TypeError, UnsupportedAlgorithm) as error:
+            except ChainError:
+                raise
+            except UNREADABLE as error:
                 raise ChainError(f"a revocation list cannot be read: {error}") from None
 
 

@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from . import spc
 from .algorithms import Hash
-from .asn1 import MalformedError, UnsupportedError, reading
+from .asn1 import UnsupportedError, reading
 from .cms import (
     COUNTERSIGNATURE,
     NESTED_SIGNATURE,
@@ -27,6 +26,7 @@ from .cms import (
     SignedData,
     read_signed_data,
 )
+from .der import MalformedError
 from .envelope import (
     MINIMUM_SIZE,
     UTF8,
@@ -147,8 +147,6 @@ def _read_statement(data: bytes, kind: TextKind) -> _Statement:
         with reading("the signed content"):
             algorithm, signed_digest = spc.read_indirect_data(signed.content)
         signer = signed.signer.find_certificate(signed.certificates)
-        with reading("the signer's certificate"):
-            CertificateInfo.of(signer)
     except NoBlockError as error:
         raise _Verdict(Status.NOT_SIGNED, f"Not signed: {error}.") from None
     except UnsupportedError as error:
@@ -284,6 +282,6 @@ def _trusted_chain(
 def _lifetime_signing(certificate: x509.Certificate) -> bool:
     try:
         usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except (x509.ExtensionNotFound, ValueError, UnsupportedAlgorithm):
+    except x509.ExtensionNotFound:
         return False
     return LIFETIME_SIGNING in usages.value

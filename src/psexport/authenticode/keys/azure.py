@@ -12,10 +12,9 @@ import base64
 import re
 from urllib.parse import urlsplit
 
-from cryptography import x509
-
 from ...errors import PSExportError
 from ..algorithms import SignatureAlgorithm, ecdsa_to_der
+from ..certificates import load_certificate
 from ..net import Sender, send
 from .hook import KeySource, Password, extra_missing, service_failed
 from .rest import Token, call, may_carry_token, octets
@@ -78,7 +77,7 @@ def open_vault(
     if kind == "keys":
         return KeySource(key=VaultKey(_key_url(answer, address), token, sender))
     try:
-        leaf = x509.load_der_x509_certificate(octets(answer, "cer", address))
+        leaf = load_certificate(octets(answer, "cer", address))
     except ValueError:
         raise service_failed(address, "the answer holds no certificate") from None
     return KeySource((leaf,), VaultKey(_key_url(answer, address), token, sender))

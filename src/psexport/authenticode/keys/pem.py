@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import ssl
 from dataclasses import replace
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
     load_pem_private_key,
     pkcs7,
 )
 
+from ..certificates import UNREADABLE, load_certificate
 from .hook import KeySource, Password, ask_password, unreadable, wrong_password
 from .local import local_source
 
@@ -31,14 +32,18 @@ def read_pem(data: bytes, target: str, password: Password | None) -> KeySource:
         label, block = match[1].decode("ascii"), match[0]
         try:
             if label == "CERTIFICATE":
-                certificates.append(x509.load_pem_x509_certificate(block))
+                certificates.append(load_certificate(_der(block)))
             elif label in ("PKCS7", "CMS"):
                 certificates += pkcs7.load_pem_pkcs7_certificates(block)
             elif label.endswith("PRIVATE KEY") and source.key is None:
                 source = _read_key(block, target, password)
-        except (ValueError, UnsupportedAlgorithm):
+        except UNREADABLE:
             raise unreadable(target, f"its {label} is damaged") from None
     return replace(source, certificates=tuple(certificates))
+
+
+def _der(block: bytes) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(block.decode("ascii"))
 
 
 def _read_key(block: bytes, target: str, password: Password | None) -> KeySource:
@@ -58,15 +63,15 @@ def read_der(data: bytes, target: str) -> KeySource:
     :raises PSExportError: ``ErrorCertificateUnreadable``.
     """
     try:
-        return KeySource((x509.load_der_x509_certificate(data),))
+        return KeySource((load_certificate(data),))
     except ValueError:
         pass
     try:
         return KeySource(tuple(pkcs7.load_der_pkcs7_certificates(data)))
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         pass
     try:
         key = load_der_private_key(data, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE:
         raise unreadable(target, "it is no PFX, PEM or certificate file") from None
     return local_source(key, target)

@@ -9,7 +9,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from ..asn1 import MalformedError, reading
+from ..asn1 import reading
+from ..der import MalformedError
 from .hook import KeySource, Password, ask_password, unreadable, wrong_password
 from .local import local_source
 

@@ -17,6 +17,7 @@ from cryptography import x509
 
 from ...errors import PSExportError
 from ..algorithms import SignatureAlgorithm, digest_info, ecdsa_to_der
+from ..certificates import load_certificate
 from .hook import (
     KeySource,
     Password,
@@ -110,8 +111,7 @@ def _certificates(
     if identifier is not None:
         template[pkcs11.Attribute.ID] = identifier
     return tuple(
-        x509.load_der_x509_certificate(bytes(each[value]))
-        for each in session.get_objects(template)
+        load_certificate(bytes(each[value])) for each in session.get_objects(template)
     )
 
 
