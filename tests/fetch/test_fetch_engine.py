@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from psexport import clixml
+from psexport.errors import RemoteError
 from psexport.events import Event, Problem
 from psexport.fetch import FetchRequest, host, portable
 from psexport.fetch.interview import Interview
@@ -192,3 +193,23 @@ def test_a_module_that_is_not_there(pwsh: str) -> None:
         catalogue, problems = fetch(opened, request)
     assert "No.Such.Module" in {p.skipped.name for p in problems}
     assert {c.module for c in catalogue.commands} == {"Microsoft.PowerShell.Core"}
+
+
+def test_an_endpoint_that_lacks_what_is_needed(pwsh: str, tmp_path: Path) -> None:
+    file = tmp_path / "empty.pssc"
+    file.write_text(
+        """@{ SchemaVersion = '2.0.0.0'; GUID = '5f5e9a0e-1d52-4d6e-8b53-0d3a4f1f7a12'
+            SessionType = 'Empty'; LanguageMode = 'NoLanguage'
+            ModulesToImport = 'Microsoft.PowerShell.Core'
+            VisibleCmdlets = 'Get-Command', 'Get-Job' }""",
+        encoding="utf-8",
+    )
+    with session(pwsh, "-ConfigurationFile", str(file)) as opened:
+        for request, missing in (
+            (FetchRequest(wants_views=False), "Measure-Object"),
+            (FetchRequest(wants_commands=False), "Get-FormatData"),
+        ):
+            with pytest.raises(RemoteError) as caught:
+                fetch(opened, request)
+            assert caught.value.id == "ErrorRequiredRemoteCommandNotFound"
+            assert caught.value.target == missing
