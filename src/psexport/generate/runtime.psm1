@@ -20,6 +20,7 @@ $script:PSExportState = @{
     Made = [System.Collections.ArrayList]::new()
     # Calls that have not ended, oldest first.
     Calls = [System.Collections.ArrayList]::new()
+    Started = 0
     Announced = $false
     Checked = $false
     Recorder = $null
@@ -54,7 +55,7 @@ $thaw = {
     , $value
 }
 $bound = & $thaw $Bound
-$rest = @(& $thaw $Rest)
+$rest = @(foreach ($one in $Rest) { , (& $thaw $one) })
 '@
 $script:PSExportScript = "param(`$Name, `$Bound, `$Rest)
 $script:PSExportThaw
@@ -260,16 +261,22 @@ function Start-PSExportCall {
         AsJob = $asJob
         Input = $null
         PowerShell = $null
+        Before = 0
         Queue = $null
         Ended = $false
     }
     $call.Prompts = Test-PSExportPrompt $call
     $call.Runspace = Get-PSExportRunspace
+    $call.Before = $script:PSExportState.Started
     if ($asJob) {
         $call.Input = [System.Collections.ArrayList]::new()
         return $call
     }
-    Start-PSExportPipeline $call
+    $call.Input = [System.Management.Automation.PSDataCollection[psobject]]::new()
+    if (-not $ExpectingInput) {
+        $call.Input.Complete()
+        Start-PSExportPipeline $call
+    }
     $call
 }
 
@@ -403,8 +410,6 @@ function Start-PSExportPipeline {
     $settings.Host = $Host
     if (-not $Call.Prompts) { $settings.Host = Get-PSExportQuietHost }
     $settings.RemoteStreamOptions = 'AddInvocationInfo'
-    $Call.Input = [System.Management.Automation.PSDataCollection[psobject]]::new()
-    if (-not $Call.ExpectingInput) { $Call.Input.Complete() }
     $Call.PowerShell = $shell
     $Call.Queue = $queue
     try {
@@ -418,6 +423,7 @@ function Start-PSExportPipeline {
             'ConnectionError' $Call.Name)
     }
     $null = $script:PSExportState.Calls.Add($Call)
+    $script:PSExportState.Started++
 }
 
 
@@ -460,7 +466,14 @@ function Send-PSExportInput {
         return
     }
     if (-not $Call.Ended -and $Call.Input.IsOpen) { $Call.Input.Add($InputObject) }
-    Receive-PSExportRecord $Call $false
+    if ($Call.PowerShell) {
+        Receive-PSExportRecord $Call $false
+    } elseif (-not $Call.Ended -and $Call.Before -eq $script:PSExportState.Started) {
+        # A host runs one pipeline of a session at a time. If what comes before us calls
+        # the host too, it would wait for our end while we wait for its output: then all
+        # input is collected first, and this is not reached.
+        Start-PSExportPipeline $Call
+    }
 }
 
 
@@ -473,6 +486,7 @@ function Complete-PSExportCall {
     param([hashtable] $Call)
     if ($Call.AsJob) { return Start-PSExportJob $Call }
     if ($Call.Input.IsOpen) { $Call.Input.Complete() }
+    if (-not $Call.PowerShell -and -not $Call.Ended) { Start-PSExportPipeline $Call }
     Receive-PSExportRecord $Call $true
 }
 
