@@ -434,7 +434,7 @@ class _Reader:
             self._at = point.end()
             return chr(value)
         code = self._text[self._at : self._at + 1]
-        if not code or code in '"u':
+        if not code or code == "u" or (code == '"' and self._quoted):
             self._refuse()
         self._at += 1
         return _ESCAPES.get(code, code)

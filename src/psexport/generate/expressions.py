@@ -14,8 +14,9 @@ block is kept only if three things are certain:
   deserialized values, :class:`Need`.
 * *It works in Windows PowerShell 5.1 and 7*, also in constrained language.
 
-Two things are taken for granted: the client's culture formats dates and numbers, as
-for every view; and an enum equals a literal if its name does.
+Three things are taken for granted: the client's culture formats dates and numbers, as
+for every view; an enum equals a literal if its name does; and no property is a script
+block, for that comes as its text.
 """
 
 from __future__ import annotations
@@ -283,11 +284,14 @@ class _Writer:
         if plain in ("like", "notlike"):
             if not isinstance(right, String) or right.text.count("*") > _MAX_STARS:
                 raise NotProvableError("it computes a pattern")
-            return f"[string]{self.value(left, Need.SCALAR).text}", _literal(right.text)
+            first = self.value(left, Need.SCALAR).text
+            if isinstance(left, Chain):
+                self.need(left, Need.TEXT)
+            return f"[string]{first}", _literal(right.text)
         if _is_text(left):
             return self.value(left).text, self.text(right)
         if isinstance(left, Chain) and _is_text(right):
-            if plain not in ("eq", "ne"):
+            if operator not in ("-eq", "-ne"):
                 return self.value(left).text, self.value(right).text
             chain = self.need(left, Need.SCALAR)
             named = f"if ({_ENUM.format(chain)}) {{ [string]{chain} }}"
@@ -343,8 +347,9 @@ def _statement(tree: Tree) -> str:
         case Chain(names) if names and names[-1].lower() not in _MEASURES:
             # What is printed as it is needs no guard: missing or null, it is blank.
             return _chain(names)
-        case Chain():
-            return writer.guarded(writer.need(tree, Need.TEXT))
+        case Chain(names):
+            need = Need.PRESENT if names else Need.TEXT
+            return writer.guarded(writer.need(tree, need))
         case _:
             return writer.guarded(writer.value(tree).text)
 
