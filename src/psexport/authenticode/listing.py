@@ -12,14 +12,14 @@ from ..errors import PSExportError
 
 @dataclass(frozen=True)
 class Listed:
-    """A file, and the folder that was named to reach it, if it was one."""
+    """What one path named: a file, or a folder with all files below it."""
 
-    path: Path
-    folder: Path | None = None
+    folder: Path | None
+    files: tuple[Path, ...]
 
 
 def list_files(paths: Iterable[str | Path]) -> Iterator[Listed]:
-    """Yield the files that ``paths`` name, folders with all that is below them.
+    """Yield the files that each of ``paths`` names.
 
     Links to folders are not followed below a folder, so the walk ends.
 
@@ -27,9 +27,9 @@ def list_files(paths: Iterable[str | Path]) -> Iterator[Listed]:
     """
     for path in map(Path, paths):
         if path.is_dir():
-            yield from (Listed(each, path) for each in _below(path))
+            yield Listed(path, tuple(_below(path)))
         elif path.is_file():
-            yield Listed(path)
+            yield Listed(None, (path,))
         else:
             raise PSExportError(
                 f"There is no file or folder {path}",

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .envelope import encoding_of, kind_of
-from .listing import Listed, list_files, read
+from .listing import list_files, read
 from .manifest import escapes, read_file_hashes
 from .results import FileSignature, Problem, Verification
 from .trust import Trust, load_trust
@@ -39,43 +39,35 @@ def verify_paths(
     files: list[FileSignature] = []
     problems: list[Problem] = []
     unprotected: list[str] = []
-    for folder, listed in _by_folder(list_files(paths)).items():
+    for listed in list_files(paths):
+        folder = listed.folder
         signatures = {
             each: verify_bytes(
                 read(each), str(each), trust, now=now, code_page=code_page
             )
-            for each in listed
+            for each in listed.files
             if folder is None or kind_of(each.name)
         }
         files += signatures.values()
         if folder is None:
             continue
         problems += _one_signer(folder, list(signatures.values()))
-        others = [each for each in listed if each not in signatures]
+        others = [each for each in listed.files if each not in signatures]
         vouched: set[Path] = set()
         for manifest in signatures:
             if manifest.suffix.lower() == ".psd1":
                 problems += _check_hashes(manifest, others, vouched)
         unprotected += [str(each) for each in others if each not in vouched]
-        if not signatures:
-            problems.append(
-                Problem(
-                    str(folder),
-                    "ErrorModuleNothingSigned",
-                    "There is no file in it that could be signed.",
-                )
-            )
     return Verification(tuple(files), tuple(problems), tuple(unprotected))
 
 
-def _by_folder(listed: Iterable[Listed]) -> dict[Path | None, list[Path]]:
-    grouped: dict[Path | None, list[Path]] = {}
-    for each in listed:
-        grouped.setdefault(each.folder, []).append(each.path)
-    return grouped
-
-
 def _one_signer(folder: Path, signatures: Sequence[FileSignature]) -> Iterator[Problem]:
+    if not signatures:
+        yield Problem(
+            str(folder),
+            "ErrorModuleNothingSigned",
+            "There is no file in it that could be signed.",
+        )
     signers = {
         each.signer.thumbprint: each.signer for each in signatures if each.signer
     }

@@ -210,37 +210,23 @@ def sign_paths(
     plans: dict[Path, _Plan] = {}
     skipped: list[Problem] = []
     for listed in list_files(paths):
-        path = listed.path.resolve()
-        if listed.folder and not kind_of(path.name):
-            skipped.append(
-                Problem(
-                    str(listed.path),
-                    "ErrorSigningFileFormat",
-                    "PowerShell cannot sign this kind of file.",
+        for file in listed.files:
+            path = file.resolve()
+            if why := _why_skipped(path, listed.folder):
+                skipped.append(Problem(str(file), *why))
+            elif path not in plans:
+                data = read(path)
+                after = sign_bytes(
+                    data,
+                    str(path),
+                    signer,
+                    hash_algorithm,
+                    include_chain,
+                    timestamp,
+                    code_page=code_page,
                 )
-            )
-        elif listed.folder and not path.is_relative_to(listed.folder.resolve()):
-            skipped.append(
-                Problem(
-                    str(listed.path),
-                    "ErrorSigningLinkOutside",
-                    "It is a link to a file outside of the folder.",
-                )
-            )
-        elif path not in plans:
-            data = read(path)
-            after = sign_bytes(
-                data,
-                str(path),
-                signer,
-                hash_algorithm,
-                include_chain,
-                timestamp,
-                code_page=code_page,
-            )
-            kind = _kind(path.name)
-            replaced = strip_block(data, kind) != data
-            plans[path] = _Plan(path, data, after, replaced)
+                replaced = strip_block(data, _kind(path.name)) != data
+                plans[path] = _Plan(path, data, after, replaced)
     if not plans:
         raise PSExportError(
             "There is no file to sign",
@@ -252,6 +238,17 @@ def sign_paths(
     return Signing(
         tuple(_verified(each, code_page) for each in plans.values()), tuple(skipped)
     )
+
+
+def _why_skipped(path: Path, folder: Path | None) -> tuple[str, str] | None:
+    """Say why a file below a folder is left alone; one that was named never is."""
+    if folder is None:
+        return None
+    if kind_of(path.name) is None:
+        return "ErrorSigningFileFormat", "PowerShell cannot sign this kind of file."
+    if not path.is_relative_to(folder.resolve()):
+        return "ErrorSigningLinkOutside", "It is a link to a file out of the folder."
+    return None
 
 
 def _replace(plan: _Plan) -> None:
