@@ -11,8 +11,8 @@ Theory of operation. A proxy takes one of three shapes, the first that keeps the
     A function without ``CmdletBinding``, for a host's function without it: what is
     not bound goes into ``$args``, and so to the host.
 ``LOOSE``
-    An advanced function that refuses nothing: names, aliases and plain types, one set;
-    positions and unknown names are left to the host by way of a parameter that takes
+    An advanced function that refuses nothing: names and aliases, one set; positions
+    and unknown names are left to the host by way of a parameter that takes
     the remaining arguments, and any input is taken.
 
 What a shape leaves out of the metadata is reported, so that nobody needs to guess.
@@ -39,13 +39,17 @@ from ..model import (
 )
 from ..pslang import FunctionName, Quoted, VariableName, fold, needs_other_variable
 from ..pslang.render import LiteralValue
-from .types import constraint, plain_constraint, range_literal
+from .types import constraint, range_literal
 
 #: Parameters of a loose proxy that no caller names.
 INPUT = "__PSExportInput"
 REST = "__PSExportRest"
 #: The one variable that the text of a proxy uses.
 CALL = "PSExportCall"
+#: Types that take any object of a pipeline.
+_NEVER_FAIL = frozenset(
+    ("string", "string[]", "object", "object[]", "psobject", "psobject[]")
+)
 #: More values than this are no help to who presses Tab.
 _MOST_COMPLETIONS = 500
 
@@ -280,7 +284,8 @@ def _rendered(
     if aliases:
         quoted = ",".join(Quoted(alias).render() for alias in aliases)
         parts.append(f"[Alias({quoted})]")
-    if shape is not Shape.LOOSE and exact:
+    takes_input = any(one.from_pipeline for one in parameter.memberships)
+    if shape is not Shape.LOOSE and exact and not takes_input:
         parts += _validations(parameter)
     elif shape is Shape.TYPED:
         # The binder's own checks go by the type, which is not the host's here.
@@ -295,11 +300,20 @@ def _rendered(
 def _client_type(parameter: Parameter, shape: Shape, compatible: bool) -> str | None:
     if parameter.is_switch:
         return "switch"
-    if compatible or parameter.transforms or parameter.enum_values:
+    if compatible or shape is Shape.LOOSE:
+        # A loose proxy does not know which parameters take a script block to be run
+        # for each input object, and a constraint would make text of that.
         return None
-    if shape is Shape.LOOSE:
-        return plain_constraint(parameter.type_name)
-    return constraint(parameter.type_name)
+    if parameter.transforms or parameter.enum_values:
+        return None
+    kind = constraint(parameter.type_name)
+    if kind not in _NEVER_FAIL and any(
+        one.from_pipeline for one in parameter.memberships
+    ):
+        # Refused here, an object of the pipeline would be an error that overtakes
+        # what the host still has to say of the objects before it.
+        return None
+    return kind
 
 
 def _membership(membership: Membership) -> str:
@@ -419,10 +433,10 @@ def _competes(parameter: Parameter, command: Command) -> bool:
 
 
 def _misleads(parameter: Parameter, command: Command) -> bool:
-    """Whether input that is for another set, once taken, leaves something missing.
+    """Whether input that is for another set would be taken by this parameter.
 
-    Untyped, the parameter takes any input object, and with it its own set; the caller
-    would then be asked for what else is mandatory there.
+    Untyped, it takes any input object, and with it its own set: then two sets would
+    take the object, or the caller would be asked for what else its set demands.
     """
     own = {one.set for one in parameter.memberships if one.from_pipeline}
     if not own or ALL_SETS in own:
@@ -431,6 +445,8 @@ def _misleads(parameter: Parameter, command: Command) -> bool:
     for other in command.parameters:
         for one in other.memberships:
             takes_input = one.from_pipeline or one.from_pipeline_by_name
+            if one.from_pipeline and one.set not in own:
+                return True
             elsewhere |= takes_input and one.set not in own
             demands |= one.mandatory and not takes_input and one.set in {*own, ALL_SETS}
     return elsewhere and demands

@@ -214,7 +214,14 @@ function Start-PSExportCall {
         [bool] $ExpectingInput
     )
     $values = @{}
-    foreach ($key in $Bound.Keys) { $values[$key] = $Bound[$key] }
+    foreach ($key in $Bound.Keys) {
+        $value = $Bound[$key]
+        if ($null -ne $value -and $value.GetType().Name -eq 'DelayedScriptBlockArgument') {
+            # A script block for each input object; the host runs it, which binds it.
+            $value = [scriptblock]::Create("$value")
+        }
+        $values[$key] = $value
+    }
     $tokens = [System.Collections.ArrayList]::new()
     $special = $script:PSExportSpecial[$Name]
     if ($special) {
@@ -485,8 +492,9 @@ function Complete-PSExportCall {
     [CmdletBinding()]
     param([hashtable] $Call)
     if ($Call.AsJob) { return Start-PSExportJob $Call }
-    if ($Call.Input.IsOpen) { $Call.Input.Complete() }
+    # Started before its input is closed: else the host would see no pipeline at all.
     if (-not $Call.PowerShell -and -not $Call.Ended) { Start-PSExportPipeline $Call }
+    if ($Call.Input.IsOpen) { $Call.Input.Complete() }
     Receive-PSExportRecord $Call $true
 }
 

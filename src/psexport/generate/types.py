@@ -73,9 +73,6 @@ _VALUE_TYPES = frozenset(
         "xml",
     )
 )
-#: Constraints that are safe where the host did not tell whether it transforms
-#: arguments first: no stock attribute turns something else into one of these.
-_PLAIN = frozenset(("string", "string[]", "int", "long", "switch", "object"))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -95,12 +92,6 @@ def constraint(type_name: str) -> str | None:
         return f"Nullable[{inner}]" if inner in _VALUE_TYPES else None
     short = _ACCELERATORS.get(type_name)
     return None if short is None else _SPELLED.get(short, short)
-
-
-def plain_constraint(type_name: str) -> str | None:
-    """Return the constraint, if it holds even for a host that told little."""
-    short = constraint(type_name)
-    return short if short in _PLAIN else None
 
 
 def range_literal(type_name: str, text: str) -> str | None:
