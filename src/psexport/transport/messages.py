@@ -151,9 +151,11 @@ def compose(question: Question) -> tuple[MessageType, PSObject]:
     for call in asked:
         is_script = isinstance(call, Script)
         text = call.text if isinstance(call, Script) else call.name
-        command = Command(text, is_script=is_script)
+        command = Command(_sendable(text), is_script=is_script)
+        # psrpcore would send the text twice, and the second time as it is.
+        command.PSObject.to_string = ""
         for name, value in call.parameters:
-            command.add_parameter(name, _argument(value))
+            command.add_parameter(_sendable(name), _argument(value))
         pipeline.commands.append(command)
     return MessageType.CREATE_PIPELINE, pipeline
 
@@ -178,10 +180,10 @@ def _metadata(question: MetadataQuery) -> PSObject:
     modules = [_module(spec) for spec in question.full_modules]
     arguments = [_argument(value) for value in question.arguments]
     for name, value in (
-        ("Name", list(question.names)),
+        ("Name", _argument(question.names)),
         # A plain number: psrpcore's enum lacks Workflow.
         ("CommandType", int(question.types)),
-        ("Namespace", list(question.modules)),
+        ("Namespace", _argument(question.modules)),
         ("FullyQualifiedModule", modules or None),
         ("ArgumentList", arguments or None),
     ):
@@ -200,7 +202,7 @@ def _module(spec: ModuleSpec) -> PSObject:
     module = PSObject()
     module.PSObject.type_names = list(_MODULE_TYPE)
     for name, type, value in (
-        ("Name", str, spec.name),
+        ("Name", str, _sendable(spec.name)),
         ("Version", PSVersion, spec.version),
         ("RequiredVersion", PSVersion, spec.required_version),
         ("MaximumVersion", str, spec.maximum_version or _NO_MAXIMUM),
@@ -216,9 +218,17 @@ def _argument(value: Argument) -> Any:
 
     if isinstance(value, Version):
         return PSVersion(value.text)
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, str):
+        return _sendable(value)
+    if isinstance(value, Sequence):
         return [_argument(item) for item in value]
     return value
+
+
+def _sendable(text: str) -> str:
+    """Text without what CLIXML cannot say: half surrogates, and two non-characters."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole.replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
 
 
 def question_of(type: MessageType, data: bytes) -> Question | None:

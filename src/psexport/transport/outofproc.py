@@ -434,8 +434,11 @@ class OutOfProcessSession(Session):
             explained = self._explain(code, words)
             if explained is not None:
                 return explained
-        how = "closed its output" if code is None else f"ended with exit code {code}"
-        return self._broken(how, words)
+        if code is None:
+            return self._broken("closed its output", words)
+        if code < 0:
+            return self._broken(f"was ended by signal {-code}", words)
+        return self._broken(f"ended with exit code {code}", words)
 
     def _broken(self, how: str, words: str = "") -> TransportError:
         opened = self._opened is not None
@@ -455,7 +458,7 @@ class OutOfProcessSession(Session):
         return f", saying: {' / '.join(said.splitlines())[-500:]}" if said else ""
 
     def _fail(self, failure: TransportError) -> None:
-        if self._failure is None:
+        if self._failure is None and not self.closing:
             failure.target = failure.target or self.name
             self._failure = failure
         self._changed.notify_all()
