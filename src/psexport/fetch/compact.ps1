@@ -1,0 +1,507 @@
+# What psexport asks a host that is in full language mode: one read-only question.
+#
+# It lists commands, views, help and modules, as a person could with Get-Command,
+# Get-FormatData and Get-Help, and answers in pieces of JSON text, compressed with gzip.
+# It runs none of the commands that it lists, opens no connection, writes no file, and
+# leaves no variable, function or preference behind. One trace stays: modules that it
+# had to look into are imported in this session.
+#
+# docs/compact-road.md tells what is in the answer. Needs PowerShell 3 or later, and no
+# cmdlets but Get-Command, Get-Module, Import-Module, Get-FormatData and Get-Help.
+
+& {
+    param(
+        [string[]] $Name,               # commands, with wildcards; none: no commands
+        [int] $CommandType,             # of these CommandTypes
+        [string[]] $Module,             # from these modules, with wildcards
+        [object[]] $FullModule,         # or from these: keys and values in turn
+        [object[]] $ArgumentList,       # what dynamic parameters depend on
+        [string[]] $FormatTypeName,     # types, with wildcards; none: no views
+        [string] $ClientVersion,        # of the PowerShell that will show the views
+        [bool] $Help                    # whether to tell the help of the commands
+    )
+    Set-StrictMode -Off
+    $ErrorActionPreference = 'Stop'
+    $WarningPreference = $VerbosePreference = $DebugPreference = 'SilentlyContinue'
+    $InformationPreference = $ProgressPreference = 'SilentlyContinue'
+    $PSDefaultParameterValues = @{}
+    $errorsBefore = $Error.Count
+    $invoke = $ExecutionContext.InvokeCommand
+
+    # What follows are blocks in variables. Functions would be commands of the host
+    # while this runs, be listed, and hide others.
+
+    # ---- Text: JSON by hand, since no cmdlet that makes it is everywhere -------------
+
+    $nul = [string] [char] 0
+
+    $quote = {
+        param($value)
+        '"' + ([string] $value).Replace('\', '\\').Replace('"', '\"') + '"'
+    }
+
+    $quoteAll = {
+        param($values)
+        if ($values.Count -eq 0) { return '[]' }
+        '[' + (& $quote ($values -join $nul)).Replace($nul, '","') + ']'
+    }
+
+    # An object as PowerShell itself would send it.
+    $clixml = {
+        param($object)
+        & $quote ([Management.Automation.PSSerializer]::Serialize($object, 10))
+    }
+
+    # ---- Pieces: gzip's checksum tells of damage, numbers of loss and disorder -------
+
+    $out = [Text.StringBuilder] ''
+    $count = @{ piece = 0; command = 0; view = 0; help = 0; failed = 0 }
+
+    $put = {
+        param($kind, $fields)
+        $null = $out.Append('["' + $kind + '",' + $fields + '],')
+        if ($count.ContainsKey($kind)) { $count[$kind] += 1 }
+    }
+
+    # What went wrong is told, and the answer goes on.
+    $putTrouble = {
+        param($kind, $what, $trouble)
+        & $put $kind (& $quoteAll $what, $trouble.Exception.Message)
+    }
+
+    $flush = {
+        $json = '{"psexport":1,"piece":' + $count.piece + ',"records":[' +
+            $out.ToString().TrimEnd(',') + ']}'
+        $bytes = [Text.Encoding]::UTF8.GetBytes($json)
+        $memory = [Activator]::CreateInstance([IO.MemoryStream])
+        $gzip = [Activator]::CreateInstance([IO.Compression.GZipStream],
+            [object[]] @($memory, [IO.Compression.CompressionMode]::Compress))
+        $gzip.Write($bytes, 0, $bytes.Length)
+        $gzip.Close()
+        $null = $out.Remove(0, $out.Length)
+        $count.piece += 1
+        , $memory.ToArray()
+    }
+
+    # ---- Which commands --------------------------------------------------------------
+
+    $import = {
+        param($what)
+        try { Import-Module @what -Global -DisableNameChecking }
+        catch { & $putTrouble 'problem' ([string] $what.Values) $_ }
+    }
+
+    # Imports the modules that are asked for, or else those that aliases lead to.
+    $importModules = {
+        foreach ($one in $Module) {
+            # A wildcard means what is imported already, here as in Get-Command.
+            if ($one -notmatch '[*?[]' -and -not (Get-Module -Name $one)) {
+                & $import @{ Name = $one }
+            }
+        }
+        foreach ($one in $specifications) { & $import @{ FullyQualifiedName = $one } }
+        if ($Module -or $specifications) { return }
+        if (-not ($types -band [Management.Automation.CommandTypes]::Alias)) { return }
+        foreach ($pattern in $Name) {
+            foreach ($one in $invoke.GetCommands($pattern, 'Alias', $true)) {
+                # To look for a command by its name imports its module.
+                $end = $invoke.GetCommand($one.Definition, 'All')
+                if (-not $end) { $nowhere[$one.Name] = $true }
+            }
+        }
+    }
+
+    # What Get-Command -ListImported lists. That compares each command with all before,
+    # half a second for 4,000, so wildcards go a shorter way where there is one.
+    $findCommands = {
+        $rest = @{ CommandType = $types; ListImported = $true }
+        if ($Module) { $rest.Module = $Module }
+        if ($specifications) { $rest.FullyQualifiedModule = $specifications }
+        if ($ArgumentList) { $rest.ArgumentList = $ArgumentList }
+        $whole = $rest.Count -gt 2 -or $types -band 0x70    # scripts and programs
+        foreach ($pattern in $Name) {
+            if ($whole -or $pattern -notmatch '[*?[]') { $rest.Name += @($pattern) }
+            else {
+                foreach ($one in $invoke.GetCommands($pattern, $types, $true)) {
+                    if ($one.Visibility -eq 'Public') { $one }
+                }
+            }
+        }
+        if (-not $rest.Name) { return }
+        $troubles = $null
+        Get-Command @rest -ErrorAction SilentlyContinue -ErrorVariable troubles
+        foreach ($one in $troubles) {
+            if ($one.CategoryInfo.Category -ne 'ObjectNotFound') {
+                & $putTrouble 'problem' $one.TargetObject $one
+            }
+        }
+    }
+
+    # ---- Commands --------------------------------------------------------------------
+
+    $typeNumbers = @{}
+    $kinds = @{}
+    $skips = @{}
+    $modules = @{}
+
+    # Numbers a type, and tells it: name, values if it is an enum, whether they combine.
+    $addType = {
+        param($type)
+        $enum = $type
+        while ($enum.HasElementType) { $enum = $enum.GetElementType() }
+        $inner = [Nullable]::GetUnderlyingType($enum)
+        if ($inner) { $enum = $inner }
+        $values = @()
+        if ($enum.IsEnum) { $values = [Enum]::GetNames($enum) }
+        $combine = [int] ($enum.IsEnum -and $enum.IsDefined([FlagsAttribute], $false))
+        $typeNumbers[$type] = $typeNumbers.Count
+        & $put 'type' ((& $quote $type.ToString()) + ',' + (& $quoteAll $values) + ',' +
+            $combine)
+        $typeNumbers[$type]
+    }
+
+    # What an attribute says of its parameter, by the attribute's type: nothing, the
+    # name of what has details, or all that there is to say.
+    $addKind = {
+        param($attribute)
+        $type = $attribute.GetType()
+        $short = $type.FullName -replace '^System\.Management\.Automation\.' -replace
+            'Attribute$'
+        $kind = ''
+        if ($short -match ('^(Parameter|ArgumentCompletions|' +
+            'Validate(Set|Range|Pattern|Count|Length))$')) { $kind = $short }
+        elseif ($short -match ('^(ValidateNotNull(OrEmpty|OrWhiteSpace)?|' +
+            'Allow(Null|EmptyString|EmptyCollection))$')) { $kind = & $quoteAll $short }
+        elseif ($attribute -is
+            [Management.Automation.ArgumentTransformationAttribute]) {
+            # Conversion to the declared type is PowerShell's own business.
+            if ($short -ne 'ArgumentTypeConverter') { $kind = 'Transform' }
+        }
+        elseif ($attribute -is [Management.Automation.ValidateArgumentsAttribute] -or
+            $attribute -is [Management.Automation.PSTypeNameAttribute]) {
+            $kind = & $quoteAll 'HostOnly', $type.FullName
+        }
+        $kinds[$type] = $kind
+        $kind
+    }
+
+    # Names of the parameters that PowerShell adds, by what a command says of itself.
+    $addSkip = {
+        param($says)
+        $added = @{
+            1 = [Management.Automation.Cmdlet]::CommonParameters
+            2 = 'WhatIf', 'Confirm'
+            4 = 'First', 'Skip', 'IncludeTotalCount'
+            8 = 'UseTransaction'
+        }
+        $skips[$says] = @{}
+        foreach ($bit in $added.Keys) {
+            if ($says -band $bit) {
+                foreach ($one in $added[$bit]) { $skips[$says][$one] = $true }
+            }
+        }
+        $skips[$says]
+    }
+
+    # Tells the commands. Each parameter is told once, however many commands have one
+    # just like it. To call a block costs 30 microseconds or more, and there may be
+    # 50,000 parameters: so this is long, and calls others only for what is rare.
+    $addCommands = {
+        param($found)
+        $parameterNumbers = [Activator]::CreateInstance([Collections.Hashtable],
+            [object[]] @([StringComparer]::Ordinal))
+        $invariant = [Globalization.CultureInfo]::InvariantCulture
+        $formats = @{ Double = '{0:R}'; Single = '{0:R}'; DateTime = '{0:o}' }
+        # Not public, or not there before PowerShell 6: then they are null.
+        $where = [Reflection.BindingFlags] 'Instance, Public, NonPublic'
+        $generator = [Management.Automation.ValidateSetAttribute].GetField(
+            'validValuesGenerator', $where)
+        $rangeKind = [Management.Automation.ValidateRangeAttribute].GetProperty(
+            'RangeKind', $where)
+
+        foreach ($command in $found) { try {
+            $target = $command
+            $resolved = ''
+            if ($command.CommandType -eq 'Alias') {
+                $target = $null
+                if (-not $nowhere[$command.Name]) { $target = $command.ResolvedCommand }
+                if ($target) { $resolved = $target.Name }
+            }
+
+            # What the command says of itself.
+            $binding = $null
+            $says = 0
+            if ($target -is [Management.Automation.CmdletInfo]) {
+                $says = 1
+                $class = $target.ImplementingType
+                $binding = $class.GetCustomAttributes(
+                    [Management.Automation.CmdletAttribute], $false)[0]
+                if ($class.GetInterface('IDynamicParameters')) { $says += 16 }
+            }
+            elseif ($target.ScriptBlock) {
+                foreach ($attribute in $target.ScriptBlock.Attributes) {
+                    if ($attribute -is [Management.Automation.CmdletBindingAttribute]) {
+                        $binding = $attribute
+                    }
+                }
+                if ($binding -or $target.CmdletBinding) { $says = 1 }
+                $body = $target.ScriptBlock.Ast
+                if ($body.Body) { $body = $body.Body }
+                if ($body.DynamicParamBlock) { $says += 16 }
+            }
+            if ($binding.SupportsShouldProcess) { $says += 2 }
+            if ($binding.SupportsPaging) { $says += 4 }
+            if ($binding.SupportsTransactions) { $says += 8 }
+            if ($binding -and $binding.PositionalBinding -eq $false) { $says += 32 }
+            $skip = $skips[$says]
+            if ($null -eq $skip) { $skip = & $addSkip $says }
+
+            # Its parameters, as their numbers.
+            $numbers = foreach ($parameter in $target.Parameters.Values) {
+                $names = $parameter.Name
+                if ($skip.ContainsKey($names)) { continue }
+                if ($parameter.Aliases.Count) {
+                    $names += $nul + ($parameter.Aliases -join $nul)
+                }
+                $type = $typeNumbers[$parameter.ParameterType]
+                if ($null -eq $type) { $type = & $addType $parameter.ParameterType }
+                $places = $checks = ''
+                $completions = '[]'
+                $dynamic = $transforms = $hidden = 0
+                if ($parameter.IsDynamic) { $dynamic = 1 }
+                foreach ($attribute in $parameter.Attributes) {
+                    $kind = $kinds[$attribute.GetType()]
+                    if ($null -eq $kind) { $kind = & $addKind $attribute }
+                    if ($kind -eq '') { continue }
+                    if ($kind -eq 'Parameter') {
+                        $how = 0
+                        if ($attribute.Mandatory) { $how = 1 }
+                        if ($attribute.ValueFromPipeline) { $how += 2 }
+                        if ($attribute.ValueFromPipelineByPropertyName) { $how += 4 }
+                        if ($attribute.ValueFromRemainingArguments) { $how += 8 }
+                        if ($attribute.DontShow) { $hidden = 4 }
+                        $set = $attribute.ParameterSetName.Replace('\', '\\')
+                        $places += '["' + $set.Replace('"', '\"') + '",' +
+                            $attribute.Position + ',' + $how + '],'
+                        continue
+                    }
+                    if ($kind -eq 'Transform') { $transforms = 2; continue }
+                    if ($kind[0] -eq '[') { $checks += $kind + ','; continue }
+                    if ($kind -eq 'ArgumentCompletions') {
+                        $offered = $attribute.CompleteArgument('', '', '', $null, @{})
+                        $completions = & $quoteAll @(foreach ($one in $offered) {
+                            $one.ListItemText
+                        })
+                        continue
+                    }
+                    # Where only the host can tell, the attribute's name says that.
+                    $takes = 'HostOnly', $attribute.GetType().FullName
+                    if ($kind -eq 'ValidateSet') {
+                        # Values that a class computes may be others tomorrow.
+                        if (-not ($generator -and $generator.GetValue($attribute))) {
+                            $takes = @($kind, [int] $attribute.IgnoreCase) +
+                                $attribute.ValidValues
+                        }
+                    }
+                    elseif ($kind -eq 'ValidatePattern') {
+                        $options = [int] $attribute.Options
+                        $takes = $kind, $attribute.RegexPattern, $options
+                    }
+                    elseif ($kind -ne 'ValidateRange') {
+                        $takes = $kind, $attribute.MinLength, $attribute.MaxLength
+                    }
+                    elseif ($null -ne $attribute.MinRange) {
+                        $least = $attribute.MinRange
+                        $most = $attribute.MaxRange
+                        $of = $least.GetType()
+                        # Two types of number compare as arithmetic promotes them.
+                        if ($of -ne $most.GetType()) {
+                            $of = ($least * 0 + $most * 0).GetType()
+                        }
+                        $format = $formats[$of.Name]
+                        if (-not $format) { $format = '{0}' }
+                        $takes = $kind, $of.FullName,
+                            [string]::Format($invariant, $format, $least),
+                            [string]::Format($invariant, $format, $most)
+                    }
+                    elseif ($rangeKind) {
+                        $takes = $kind, $rangeKind.GetValue($attribute, $null)
+                    }
+                    $checks += '["' + ($takes -join $nul).Replace('\', '\\').Replace(
+                        '"', '\"').Replace($nul, '","') + '"],'
+                }
+                $text = '["parameter",["' + $names.Replace('\', '\\').Replace(
+                    '"', '\"').Replace($nul, '","') + '"],' + $type + ',' +
+                    ($dynamic + $transforms + $hidden) + ',[' + $places.TrimEnd(',') +
+                    '],[' + $checks.TrimEnd(',') + '],' + $completions + '],'
+                $number = $parameterNumbers[$text]
+                if ($null -eq $number) {
+                    $number = $parameterNumbers.Count
+                    $parameterNumbers[$text] = $number
+                    $null = $out.Append($text)
+                }
+                $number
+            }
+
+            $outputs = '[]'
+            if ($target.OutputType.Count) {
+                $outputs = & $quoteAll @(foreach ($one in $target.OutputType) {
+                    if ($one.Type) { $one.Type.ToString() } else { $one.Name }
+                })
+            }
+            $texts = $command.Name, $command.ModuleName, $resolved, $binding.HelpUri,
+                $binding.DefaultParameterSetName, $binding.ConfirmImpact
+            $null = $out.Append('["command",' + [int] $command.CommandType + ',' +
+                $says + ',["' + ($texts -join $nul).Replace('\', '\\').Replace(
+                '"', '\"').Replace($nul, '","') + '"],' + $outputs + ',[' +
+                ($numbers -join ',') + ']],')
+            $count.command += 1
+            $from = $command.Module
+            if ($from -and -not $modules[$from.Name]) {
+                $modules[$from.Name] = $true
+                & $put 'module' (& $quoteAll $from.Name, $from.Version, $from.Guid)
+            }
+            if ($out.Length -gt 65536) { & $flush }
+        }
+        catch { & $putTrouble 'failed' $command.Name $_ } }
+    }
+
+    # ---- Help ------------------------------------------------------------------------
+
+    $mark = [regex] ('(?im)^[\s<#]*\.' +
+        '(synopsis|description|parameter|example|inputs|outputs|notes|link)\b')
+    $commentBefore = [regex] '(<#((?!#>)[\s\S])*#>|(?m:^[ \t]*#[^\n]*\n)+)\s*\z'
+    $last = @{ File = $null; Marked = $false }
+    $helpFiles = @{}
+
+    # The help in a function's comment; nothing if there is none. To find it, PowerShell
+    # reads the whole file for each function, so it is given a file of just this one.
+    $commentHelp = {
+        param($ast)
+        $file = $ast.Extent.StartScriptPosition.GetFullScript()
+        if (-not [object]::ReferenceEquals($file, $last.File)) {
+            $last.File = $file
+            $last.Marked = $mark.IsMatch($file)
+        }
+        if (-not $last.Marked) { return }
+        $start = $ast.Extent.StartOffset
+        $from = [Math]::Max(0, $start - 20000)
+        $text = $commentBefore.Match($file.Substring($from, $start - $from)).Value +
+            $ast.Extent.Text
+        if (-not $mark.IsMatch($text)) { return }
+        if ($ast -is [Management.Automation.Language.FunctionDefinitionAst]) {
+            $tokens = $troubles = $null
+            $ast = [Management.Automation.Language.Parser]::ParseInput(
+                $text, [ref] $tokens, [ref] $troubles).EndBlock.Statements[0]
+        }
+        $ast.GetHelpContent()
+    }
+
+    # What a comment does not tell of parameters: name, default, whether wildcards go.
+    $declared = {
+        param($ast)
+        $all = $ast.Parameters
+        if ($ast.Body) { $ast = $ast.Body }
+        if (-not $all) { $all = $ast.ParamBlock.Parameters }
+        foreach ($one in $all) {
+            $one.Name.VariablePath.UserPath
+            $default = $one.DefaultValue.Value
+            if ($null -eq $default) { $default = $one.DefaultValue.Extent.Text }
+            [string] $default
+            [string] [bool] ($one.Attributes -match '^\[SupportsWildcards')
+        }
+    }
+
+    # Whether a module may have help in files: to ask for each function is slow.
+    $hasHelpFiles = {
+        param($of)
+        if (-not $of -or $of.HelpInfoUri) { return $true }
+        if ($null -eq $helpFiles[$of.Name]) {
+            try {
+                $helpFiles[$of.Name] = [IO.Directory]::GetFiles($of.ModuleBase,
+                    '*help.xml', 'AllDirectories').Length -gt 0
+            }
+            catch { $helpFiles[$of.Name] = $true }
+        }
+        $helpFiles[$of.Name]
+    }
+
+    $addHelp = {
+        param($command)
+        if ($command.ScriptBlock) {
+            $ast = $command.ScriptBlock.Ast
+            $told = & $commentHelp $ast
+            $elsewhere = $told.MamlHelpFile -or $told.ForwardHelpTargetName
+            if ($told -and -not $elsewhere) {
+                $count.help += 1
+                & $put 'comment' ((& $quote $command.Name) + ',' + (& $clixml $told) +
+                    ',' + (& $quoteAll @(& $declared $ast)))
+                return
+            }
+            if (-not $told -and -not (& $hasHelpFiles $command.Module)) { return }
+        }
+        $what = [Management.Automation.WildcardPattern]::Escape($command.Name)
+        if ($command.ModuleName) { $what = $command.ModuleName + '\' + $what }
+        $category = $command.CommandType
+        $told = @(Get-Help -Name $what -Category $category -ErrorAction Ignore)
+        # What PowerShell makes up from the syntax tells nothing new.
+        if ($told.Count -eq 1 -and
+            $told[0].PSTypeNames -contains 'MamlCommandHelpInfo') {
+            & $put 'help' ((& $quote $command.Name) + ',' + (& $clixml $told[0]))
+        }
+    }
+
+    # ---- The answer ------------------------------------------------------------------
+
+    try {
+        $identity = $PSSenderInfo.UserInfo.Identity.Name
+        if (-not $identity) { $identity = [Environment]::UserName }
+        & $put 'host' (& $quoteAll $PSVersionTable['PSVersion'],
+            $PSVersionTable['PSEdition'], $PSVersionTable['OS'],
+            $ExecutionContext.SessionState.LanguageMode, $PSCulture, $PSUICulture,
+            $identity)
+        $types = [Management.Automation.CommandTypes] ($CommandType -band
+            [int] [Management.Automation.CommandTypes]::All)
+        $specifications = @(foreach ($one in $FullModule) {
+            $specification = @{}
+            for ($at = 0; $at -lt $one.Count; $at += 2) {
+                $specification[$one[$at]] = $one[$at + 1]
+            }
+            $specification
+        })
+        $nowhere = @{}
+        $seen = @{}
+        $found = @()
+        if ($Name -and [int] $types) {
+            & $importModules
+            $found = @(foreach ($one in & $findCommands) {
+                $key = [string] $one.CommandType + $one.ModuleName + '\' + $one.Name
+                if (-not $seen[$key]) { $seen[$key] = $true; $one }
+            })
+        }
+        & $put 'expect' ([string] $found.Count)
+        & $addCommands $found
+        if ($FormatTypeName) {
+            $how = @{ TypeName = $FormatTypeName }
+            # Without a version a host leaves out what old clients cannot read.
+            if ((Get-Command -Name Get-FormatData).Parameters['PowerShellVersion']) {
+                $how.PowerShellVersion = $ClientVersion
+            }
+            foreach ($one in Get-FormatData @how) {
+                try { & $put 'view' (& $clixml $one) }
+                catch { & $putTrouble 'failed' $one.TypeName $_ }
+                if ($out.Length -gt 262144) { & $flush }
+            }
+        }
+        foreach ($one in $found) {
+            if (-not $Help -or $one.CommandType -eq 'Alias') { continue }
+            try { & $addHelp $one } catch { & $putTrouble 'failed' $one.Name $_ }
+            if ($out.Length -gt 65536) { & $flush }
+        }
+        & $put 'end' ($count.command, $count.view, $count.help, $count.failed -join ',')
+        & $flush
+    }
+    finally {
+        while ($Error.Count -gt $errorsBefore) { $Error.RemoveAt(0) }
+    }
+} @args
