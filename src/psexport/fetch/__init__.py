@@ -1,4 +1,9 @@
-"""From an open session to a catalogue: what to ask a host, and what it answers."""
+"""From an open session to a catalogue: what to ask a host, and what it answers.
+
+There are two roads. The compact one has a script on the host send just what is
+needed; the portable one asks with the commands that every endpoint offers. Both give
+the same catalogue, as far as the host tells the same.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +28,13 @@ def fetch(
         (``ErrorFromRemoteCommand``, ``ErrorRequiredRemoteCommandNotFound``,
         ``ErrorNoResultsFromRemoteEnd``, ``ErrorMalformedDataFromRemoteCommand``).
     """
-    from . import host, portable
+    from . import compact, host, portable
 
     request = request or FetchRequest()
     facts = host.fetch(session, on_event)
-    catalogue = portable.fetch(session, request, facts, on_event)
+    catalogue = compact.fetch(session, request, facts, on_event)
+    if catalogue is None:
+        catalogue = portable.fetch(session, request, facts, on_event)
     for name in _missing(request, catalogue):
         reason = "the host shows no command of this name and of the types asked for"
         on_event(Problem(Skipped(name, "ErrorFromRemoteCommand", reason)))
