@@ -6,14 +6,14 @@ is imported when it is used, so that importing the package costs nothing.
 
 from __future__ import annotations
 
-import codecs
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from .connection import Value, parse
-from .errors import PSExportError, UsageError
+from .encoding import encoder
+from .errors import PSExportError
 from .events import OnEvent, ignore
 from .model import Catalogue
 from .seal import Prompt, open_signer, timestamp_client
@@ -155,15 +155,4 @@ def _paths(paths: Paths) -> list[str]:
 
 def _codec(code_page: str | None) -> str | None:
     """Return Python's name of a code page that is a number or a name."""
-    if code_page is None:
-        return None
-    try:
-        name = f"cp{code_page}" if code_page.isdecimal() else code_page
-        return codecs.lookup(name).name
-    except LookupError:
-        raise UsageError(
-            f"there is no code page {code_page}",
-            id="ErrorUnknownCodePage",
-            target=code_page,
-            hint="Give a number such as 1252, or a name such as windows-1252.",
-        ) from None
+    return None if code_page is None else encoder(code_page).codec

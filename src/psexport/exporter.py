@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import baseline as baselines
-from . import files
 from .connection import Connection, Kind, parse
+from .encoding import WINDOWS_POWERSHELL, Locate, TextEncoding, encoder
 from .errors import UsageError
 from .events import Event, Message, OnEvent, Problem, Severity, ignore
 from .fetch import FetchRequest, fetch
+from .files import ModuleFolder, module_folder
 from .generate import GeneratedModule, ModuleOptions, build_module, reserved_names
 from .model import Catalogue, CommandType, Selection, Skipped
 from .order import Order, Spec, command_types, module_specs, path_text, texts
@@ -194,8 +195,8 @@ class Prepared:
     """An order that can be carried out, as far as one can tell without the host."""
 
     order: Order
-    target: files.Target
-    encoding: files.Encoding
+    target: ModuleFolder
+    encoding: TextEncoding
     baseline: frozenset[str] | None
     seal: Seal | None
 
@@ -215,8 +216,9 @@ def prepare(order: Order, prompt: Prompt | None = None) -> Prepared:
             hint="Give just one of them.",
         )
     _check_words(order)
-    target = files.Target(order.output_module, force=order.force)
-    encoding = files.Encoding(order.encoding)
+    target = ModuleFolder(module_folder(order.output_module), force=order.force)
+    target.check()
+    encoding = encoder(order.encoding)
     return Prepared(
         order,
         target,
@@ -243,12 +245,15 @@ def _check_words(order: Order) -> None:
         )
 
 
-def _seal(order: Order, encoding: files.Encoding, prompt: Prompt | None) -> Seal | None:
+def _seal(order: Order, encoding: TextEncoding, prompt: Prompt | None) -> Seal | None:
     if order.certificate is None:
         return None
     from .authenticode import require_signable_encoding
 
     require_signable_encoding(encoding.codec)
+    # Windows reads a file without a mark in its ANSI code page, so that a signature
+    # over any other text of more than ASCII would not hold there, and is refused.
+    is_ansi = not encoding.bom and WINDOWS_POWERSHELL not in encoding.misread_by("\xe9")
     return Seal(
         signer=open_signer(
             order.certificate,
@@ -259,7 +264,7 @@ def _seal(order: Order, encoding: files.Encoding, prompt: Prompt | None) -> Seal
         hash_algorithm=order.hash_algorithm,
         include_chain=order.include_chain,
         timestamp=timestamp_client(order.timestamp_server),
-        code_page=None if encoding.is_unicode else encoding.codec,
+        code_page=encoding.codec if is_ansi else None,
     )
 
 
@@ -290,11 +295,12 @@ def _make(
         selection, catalogue, _module_options(prepared, catalogue, connection)
     )
     heard.notes(generated)
+    heard.encoding(prepared, generated)
     contents = _sealed(prepared, generated)
     written = prepared.target.write(contents)
     return ExportResult(
-        module=prepared.target.folder,
-        files=tuple(_checked(prepared.seal, path) for path in written),
+        module=prepared.target.path,
+        files=tuple(_checked(prepared.seal, path) for path in sorted(written)),
         commands=tuple(generated.manifest.functions),
         aliases=tuple(generated.manifest.aliases),
         formats=_formats(selection),
@@ -339,7 +345,7 @@ def _module_options(
 ) -> ModuleOptions:
     order = prepared.order
     return ModuleOptions(
-        name=prepared.target.name,
+        name=prepared.target.path.name,
         connection=connection,
         compatible=order.fidelity.lower() == "compatible",
         include_script_block=order.include_script_block,
@@ -365,20 +371,43 @@ def _modules(order: Order, catalogue: Catalogue) -> tuple[str, ...]:
 
 def _sealed(prepared: Prepared, generated: GeneratedModule) -> dict[str, bytes]:
     """Return the bytes of all files; the manifest last, for it vouches for others."""
-
-    def finished(path: str, text: str) -> bytes:
-        data = prepared.encoding.encode(text, path)
-        return prepared.seal.apply(path, data) if prepared.seal else data
-
-    contents = {path: finished(path, text) for path, text in generated.files.items()}
+    contents = {
+        path: _finished(prepared, path, text) for path, text in generated.files.items()
+    }
     hashes = {
         path: hashlib.sha256(data).hexdigest().upper()
         for path, data in contents.items()
         if path.endswith(".xml")
     }
-    manifest = f"{prepared.target.name}.psd1"
-    contents[manifest] = finished(manifest, generated.manifest.render(hashes))
+    manifest = f"{prepared.target.path.name}.psd1"
+    text = generated.manifest.render(hashes)
+    contents[manifest] = _finished(prepared, manifest, text)
     return contents
+
+
+def _finished(prepared: Prepared, path: str, text: str) -> bytes:
+    """Encode a file, and sign it if that is wanted."""
+    encoding = prepared.encoding
+    if prepared.seal is None:
+        return encoding.encode(text, _locator(path, text))
+    if encoding.codec == "utf-8" and not text.isascii():
+        # Windows hashes the text, which it knows only if the file has a mark.
+        encoding = encoder("utf8BOM")
+    return prepared.seal.apply(path, encoding.encode(text, _locator(path, text)))
+
+
+def _locator(path: str, text: str) -> Locate:
+    """Return what says where in a file an offset is: in which command, or in which
+    file.
+    """
+
+    def locate(offset: int) -> str:
+        start = text.rfind("\nfunction ", 0, offset)
+        if start < 0 or not path.endswith(".psm1"):
+            return path
+        return f"the command {text[start:].split(maxsplit=2)[1]} in {path}"
+
+    return locate
 
 
 def _formats(selection: Selection) -> tuple[str, ...]:
@@ -426,3 +455,23 @@ class _Heard:
             self(Message(Severity.VERBOSE, text, skipped.id))
         for name, note in generated.notes:
             self(Message(Severity.VERBOSE, f"{name}: {note}"))
+
+    def encoding(self, prepared: Prepared, generated: GeneratedModule) -> None:
+        """Say who would misread the files."""
+        encoding = prepared.encoding
+        if encoding.warning:
+            self(Message(Severity.WARNING, encoding.warning))
+        misread = {
+            shell: path
+            for path, text in generated.files.items()
+            for shell in encoding.misread_by(text)
+        }
+        if prepared.seal is None and misread:
+            self(
+                Message(
+                    Severity.WARNING,
+                    f"{' and '.join(misread)} would misread characters of "
+                    f"{', '.join(dict.fromkeys(misread.values()))} in the encoding "
+                    f"{encoding.name}; use -Encoding utf8BOM",
+                )
+            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -32,17 +31,12 @@ class Seal:
     def apply(self, name: str, data: bytes) -> bytes:
         """Return a file's bytes with its signature, if it can carry one.
 
-        A file in UTF-8 that is not ASCII gets the mark that makes its meaning certain:
-        without it Windows reads, and hashes, it in the machine's own code page.
-
         :raises PSExportError: it cannot be signed.
         """
-        from .authenticode import can_be_signed, needs_bom, sign_bytes
+        from .authenticode import can_be_signed, sign_bytes
 
         if not can_be_signed(name):
             return data
-        if self.code_page is None and needs_bom(data):
-            data = codecs.BOM_UTF8 + data
         return sign_bytes(
             data,
             name,

@@ -87,7 +87,7 @@ def test_json_of_signing(folder: Path) -> None:
         ("verify", 2, "MissingMandatoryParameter"),
         ("verify nowhere.ps1", 1, "ErrorFileNotFound"),
         ("verify a.ps1 -CAFile nowhere.pem", 1, "ErrorTrustFileUnreadable"),
-        ("verify a.ps1 -CodePage 99999", 2, "ErrorUnknownCodePage"),
+        ("verify a.ps1 -CodePage 99999", 2, "ErrorUnknownEncoding"),
         ("sign a.ps1", 2, "MissingMandatoryParameter"),
         ("sign a.ps1 nowhere.pem", 1, "ErrorCertificateUnreadable"),
         ("sign nowhere.ps1 code.pem", 1, "ErrorFileNotFound"),
