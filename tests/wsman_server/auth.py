@@ -12,13 +12,13 @@ import binascii
 import struct
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import spnego
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from spnego.channel_bindings import GssChannelBindings
-from spnego.exceptions import NegotiateOptions
+from spnego.exceptions import InvalidTokenError, NegotiateOptions, SpnegoError
 
 from .accounts import find_account
 from .encryption import SealingContext
@@ -189,11 +189,11 @@ class ConnectionAuth:
         return mechanism in self._methods
 
     def _new_context(self, scheme: str) -> spnego.ContextProxy:
-        protocol = "negotiate" if scheme == "ntlm" else scheme
-        options = NegotiateOptions.none
-        if protocol != "credssp":
-            options = NegotiateOptions.wrapping_winrm
-        return spnego.server(protocol=protocol, options=options)
+        if scheme == "credssp":
+            inner = _PlainRefusal(spnego.server(protocol="negotiate"))
+            return spnego.server(protocol="credssp", credssp_negotiate_context=inner)
+        protocol = "kerberos" if scheme == "kerberos" else "negotiate"
+        return spnego.server(protocol=protocol, options=NegotiateOptions.wrapping_winrm)
 
     def _expected_bindings(self, token: bytes) -> GssChannelBindings | None:
         """Bindings to insist on in this step.
@@ -205,6 +205,26 @@ class ConnectionAuth:
         if position < 0 or self._strict:
             return self._bindings
         return self._bindings if _ntlm_is_bound(token[position:]) else None
+
+
+class _PlainRefusal:
+    """A context inside CredSSP that refuses every wrong log on in the same way.
+
+    CredSSP tells the client why. A host says "log on denied" to an unknown user as to
+    a wrong password; NTLM's acceptor has an error of its own for the former.
+    """
+
+    def __init__(self, context: spnego.ContextProxy) -> None:
+        self._context = context
+
+    def step(self, token: bytes | None = None) -> bytes | None:
+        try:
+            return self._context.step(token)
+        except SpnegoError as error:
+            raise InvalidTokenError(context_msg="log on denied") from error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
 
 
 def principal_name(certificate: bytes) -> str | None:

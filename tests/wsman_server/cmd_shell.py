@@ -125,8 +125,8 @@ class CmdShell(Shell):
         return tuple(command.process.pid for command in tuple(self._commands.values()))
 
     @property
-    def command_ids(self) -> tuple[str, ...]:
-        return tuple(self._commands)
+    def commands(self) -> dict[str, Channel]:
+        return {name: each.channel for name, each in tuple(self._commands.items())}
 
     def command(self, request: Request) -> str:
         line = find(request.body, "rsp:CommandLine")

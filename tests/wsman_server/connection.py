@@ -253,7 +253,7 @@ class Connection(BaseHTTPRequestHandler):
         try:
             request = soap.parse_request(body)
         except WsmanFaultError as fault:
-            return self._fault(fault, "")
+            return self._fault(fault, fault.relates_to)
         session.exchange.request = request
         if request.is_identify:
             return self._identify(session, body, authenticated=True)

@@ -29,14 +29,20 @@ _CLOSE_SECONDS = 2.0
 
 
 class ProcessError(Exception):
-    """The process ended, complained, or did not acknowledge in time."""
+    """The process has ended, or complained instead of working."""
+
+
+class NotAcknowledgedError(ProcessError):
+    """The process lives but did not acknowledge in time."""
 
 
 class PowerShellProcess:
     """A `pwsh -s` of its own process group.
 
     `on_data(guid, data)` is called from the reading thread for every Data packet,
-    `on_exit()` once when the process has closed its output.
+    `on_exit()` once when the process has closed its output, `on_complaint()` whenever
+    it writes to standard error: one that cannot read its configuration file says so
+    there and then hangs.
     """
 
     def __init__(
@@ -45,9 +51,11 @@ class PowerShellProcess:
         environment: Mapping[str, str],
         on_data: Callable[[uuid.UUID, bytes], None],
         on_exit: Callable[[], None],
+        on_complaint: Callable[[], None],
     ) -> None:
         self._on_data = on_data
         self._on_exit = on_exit
+        self._on_complaint = on_complaint
         self._writing = threading.Lock()
         self._acknowledged: Counter[tuple[str, uuid.UUID]] = Counter()
         self._changed = threading.Condition()
@@ -85,12 +93,11 @@ class PowerShellProcess:
         *,
         stream: str = "Default",
         seconds: float,
-        until_complaint: bool = False,
     ) -> None:
         """Write a packet and wait for its acknowledgement.
 
-        `until_complaint` stops waiting once standard error has something: a process
-        that cannot read its configuration file says so there and then hangs.
+        Raises: ProcessError when the process ends first, NotAcknowledgedError when
+        `seconds` have passed.
         """
         key = (f"{packet}Ack", guid)
         with self._changed:
@@ -99,13 +106,14 @@ class PowerShellProcess:
         with self._changed:
 
             def settled() -> bool:
-                complained = until_complaint and bool(self._complaint)
-                acknowledged = self._acknowledged[key] >= wanted
-                return acknowledged or self._ended or complained
+                return self._acknowledged[key] >= wanted or self._ended
 
             self._changed.wait_for(settled, seconds)
-            if self._acknowledged[key] < wanted:
-                raise ProcessError(self.complaint or f"no {packet}Ack came")
+            if self._acknowledged[key] >= wanted:
+                return
+            if self._ended:
+                raise ProcessError(self.complaint or "the process has ended")
+            raise NotAcknowledgedError(f"no {packet}Ack came")
 
     def post(
         self,
@@ -181,6 +189,5 @@ class PowerShellProcess:
         assert self._process.stderr is not None
         with contextlib.suppress(ValueError):
             for line in self._process.stderr:
-                with self._changed:
-                    self._complaint += line
-                    self._changed.notify_all()
+                self._complaint += line
+                self._on_complaint()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import re
 import uuid
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from lxml import etree
 
 from . import fragments
 from .fragments import Cutter, MessageType
-from .outofproc import POOL, PowerShellProcess, ProcessError
+from .outofproc import POOL, NotAcknowledgedError, PowerShellProcess, ProcessError
 from .shell import MAX_IDLE_TIMEOUT, Channel, Shell, ShellState, command_not_found
 from .soap import Request, element, find, new_id, text_of
 from .wsman_fault import WsmanFaultError
@@ -77,23 +78,36 @@ class PsrpShell(Shell):
         self._opening: dict[int, bytes] = {}
         self._pool_size: dict[str, int] = {}
         self._own_objects = _OWN_OBJECTS
+        self._opened = False
         self._closing = False
+        self._dead = False
         _refuse_newer_protocol(request, endpoint)
         try:
             self._process = PowerShellProcess(
-                endpoint.command(pwsh), endpoint.environment, self._data, self._exited
+                endpoint.command(pwsh),
+                endpoint.environment,
+                on_data=self._data,
+                on_exit=self._exited,
+                on_complaint=self._complained,
             )
         except OSError as error:
             raise WsmanFaultError.known(1726, str(error), _PROVIDER) from error
         self._open(request)
 
     @property
+    def is_alive(self) -> bool:
+        return not self._dead
+
+    @property
     def process_ids(self) -> tuple[int, ...]:
         return (self._process.pid,)
 
     @property
-    def command_ids(self) -> tuple[str, ...]:
-        return tuple(str(pipeline).upper() for pipeline in tuple(self._pipelines))
+    def commands(self) -> dict[str, Channel]:
+        return {
+            str(pipeline).upper(): channel
+            for pipeline, channel in tuple(self._pipelines.items())
+        }
 
     def command(self, request: Request) -> str:
         line = find(request.body, "rsp:CommandLine")
@@ -193,9 +207,7 @@ class PsrpShell(Shell):
                 for name, size in _POOL_SIZE.findall(clixml):
                     self._pool_size[name.decode()] = int(size)
         try:
-            self._process.send(
-                "Data", POOL, data, seconds=self._seconds, until_complaint=True
-            )
+            self._process.send("Data", POOL, data, seconds=self._seconds)
         except ProcessError as error:
             fault = self._gone(error)
             self.close()
@@ -214,6 +226,8 @@ class PsrpShell(Shell):
                 MessageType.APPLICATION_PRIVATE_DATA,
             ):
                 self._opening[kind] = dict(fragments.messages(fragment.pack()))[kind]
+            if kind == MessageType.RUNSPACEPOOL_STATE:
+                self._opened = True
             if kind == MessageType.PIPELINE_STATE:
                 ended = _ENDED.search(fragment.blob) is not None
             for piece in self._cutter.cut(fragment):
@@ -221,9 +235,16 @@ class PsrpShell(Shell):
             if ended and fragment.end:
                 channel.finish(0)
                 # The engine keeps a pipeline until it is told that it is done with.
-                self._process.post("Close", guid)
+                with contextlib.suppress(ProcessError):
+                    self._process.post("Close", guid)
+
+    def _complained(self) -> None:
+        """A complaint while opening is the last that comes: the engine then hangs."""
+        if not self._opened:
+            self._process.kill()
 
     def _exited(self) -> None:
+        self._dead = True
         if not self._closing:
             reason = self._process.complaint
             self._fail_all(WsmanFaultError.known(1726, reason, _PROVIDER))
@@ -233,6 +254,8 @@ class PsrpShell(Shell):
             channel.fail(fault)
 
     def _gone(self, error: ProcessError) -> WsmanFaultError:
+        if isinstance(error, NotAcknowledgedError):
+            return WsmanFaultError.known(2150858793, str(error))
         return WsmanFaultError.known(1726, str(error), _PROVIDER)
 
     def _own_message(self, kind: MessageType, clixml: bytes) -> bytes:

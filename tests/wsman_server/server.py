@@ -144,9 +144,9 @@ class WsmanServer:
         return f"{scheme}://{self.name}:{self.port}{self.paths[0]}"
 
     @property
-    def open_shells(self) -> tuple[Shell, ...]:
-        """Shells that no client has deleted and no time-out has ended."""
-        return self.service.shells
+    def open_shells(self) -> list[Shell]:
+        """Shells that no client has deleted, no time-out and no crash has ended."""
+        return [shell for shell in self.service.shells if shell.is_alive]
 
     @property
     def operations(self) -> list[str]:

@@ -239,7 +239,7 @@ class Service:
 
     def _command(self, request: Request, caller: Caller) -> bytes:
         with self._connected_shell(request, caller) as shell:
-            if len(shell.command_ids) >= self._settings.limits.max_commands_per_shell:
+            if len(shell.commands) >= self._settings.limits.max_commands_per_shell:
                 raise WsmanFaultError.known(2150859241)
             command_id = shell.command(request)
         return _answer(
@@ -388,7 +388,8 @@ def _describe_commands(shells: list[Shell], request: Request) -> list[etree._Ele
         )
         for shell in shells
         if shell.shell_id == wanted.upper()
-        for command_id in shell.command_ids
+        for command_id, channel in shell.commands.items()
+        if not channel.told
     ]
 
 

@@ -11,7 +11,7 @@ import base64
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -62,12 +62,18 @@ class Channel:
         self._exit_code: int | None = None
         self._fault: WsmanFaultError | None = None
         self._done = False
+        self._told = False
         self._changed = threading.Condition()
 
     @property
     def done(self) -> bool:
         """Whether the command has ended; output may be left to take."""
         return self._done
+
+    @property
+    def told(self) -> bool:
+        """Whether a Receive has brought the end to the client."""
+        return self._told
 
     def put(self, stream: str, data: bytes) -> None:
         with self._changed:
@@ -89,12 +95,15 @@ class Channel:
     def take(self, size: int, seconds: float, gone: Callable[[], bool]) -> Output:
         """Wait for output and take at most about `size` bytes of it as sent.
 
-        Raises: WsmanFaultError when the time is up or the shell failed;
+        Raises: WsmanFaultError when the time is up, the shell failed, or the end has
+        been told before;
         ClientGoneError when `gone`, asked now and then, says so first. What `gone`
         itself raises passes.
         """
         deadline = time.monotonic() + seconds
         with self._changed:
+            if self._told:
+                raise command_not_found()
             while not self._parts and not self._done:
                 if self._fault is not None:
                     raise self._fault
@@ -123,7 +132,7 @@ class Channel:
                 self._parts.popleft()
             parts.append((stream, data))
             left -= _STREAM_OVERHEAD + len(data) * 4 // 3
-        done = self._done and not self._parts
+        done = self._told = self._done and not self._parts
         return Output(
             parts, "Done" if done else "Running", self._exit_code if done else None
         )
@@ -183,14 +192,19 @@ class Shell(abc.ABC):
         return self.state.shell_id
 
     @property
+    def is_alive(self) -> bool:
+        """Whether the shell can still be used; its process may have crashed."""
+        return True
+
+    @property
     @abc.abstractmethod
     def process_ids(self) -> tuple[int, ...]:
         """The processes of this host that work for the shell."""
 
     @property
     @abc.abstractmethod
-    def command_ids(self) -> tuple[str, ...]:
-        """Commands, ended ones too: as on Windows they count until terminated."""
+    def commands(self) -> Mapping[str, Channel]:
+        """Commands by id: as on Windows, ended ones count until they are terminated."""
 
     @abc.abstractmethod
     def command(self, request: Request) -> str:

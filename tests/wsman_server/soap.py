@@ -107,13 +107,18 @@ def text_of(node: etree._Element, path: str) -> str | None:
     return None if found is None else (found.text or "").strip()
 
 
-def seconds(duration: str) -> float:
-    """An xs:duration such as PT20S, PT1M or P0DT0H0M5.5S, in seconds."""
+def seconds(duration: str, relates_to: str = "") -> float:
+    """An xs:duration such as PT20S, PT1M or P0DT0H0M5.5S, in seconds.
+
+    Raises: WsmanFaultError, about the message `relates_to`, when it is none.
+    """
     match = re.fullmatch(
         r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", duration
     )
     if match is None:
-        raise WsmanFaultError.known(2150858767, f"Not a time-out: {duration}.")
+        fault = WsmanFaultError.known(2150858767, f"Not a time-out: {duration}.")
+        fault.relates_to = relates_to
+        raise fault
     days, hours, minutes, rest = (float(part or 0) for part in match.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + rest
 
@@ -137,16 +142,17 @@ def parse_request(data: bytes) -> Request:
     header = find(root, "s:Header")
     if header is None:
         header = etree.Element(tag("s:Header"))
+    message_id = text_of(header, "a:MessageID") or ""
     timeout = text_of(header, "w:OperationTimeout")
     max_envelope = text_of(header, "w:MaxEnvelopeSize")
     locale = find(header, "w:Locale")
     return Request(
         action=text_of(header, "a:Action") or "",
-        message_id=text_of(header, "a:MessageID") or "",
+        message_id=message_id,
         resource_uri=text_of(header, "w:ResourceURI") or "",
         selectors=_named(header, "w:SelectorSet/w:Selector"),
         options=_named(header, "w:OptionSet/w:Option"),
-        timeout=seconds(timeout) if timeout else None,
+        timeout=seconds(timeout, message_id) if timeout else None,
         max_envelope=int(max_envelope) if max_envelope else None,
         session_id=text_of(header, "p:SessionId") or "",
         to=text_of(header, "a:To") or "",

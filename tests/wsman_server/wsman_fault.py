@@ -104,7 +104,10 @@ _KNOWN: dict[int, _Known] = {
 
 @dataclass(eq=False)
 class WsmanFaultError(Exception):
-    """A fault to answer with: SOAP role and subcode, Windows code, texts."""
+    """A fault to answer with: SOAP role and subcode, Windows code, texts.
+
+    `relates_to` is the message it is about, where whoever raises it alone knows.
+    """
 
     code: int
     role: str
@@ -115,6 +118,7 @@ class WsmanFaultError(Exception):
     as_wmi_error: bool = False
     provider: str = ""
     provider_path: str = ""
+    relates_to: str = ""
 
     @classmethod
     def known(cls, code: int, message: str = "", provider: str = "") -> Self:
