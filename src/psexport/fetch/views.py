@@ -43,6 +43,10 @@ _T = TypeVar("_T")
 #: Objects in one type's views. References let a small record unfold into a huge tree;
 #: the largest of PowerShell's own types has 600.
 _MAX_NODES = 20_000
+#: Characters in all their texts, for the same reason; the largest has 30,000.
+_MAX_TEXT = 4_000_000
+#: Types that one definition, or one entry, is for; PowerShell's own have at most 10.
+_MAX_NAMES = 1_000
 #: Custom controls and frames inside each other; PowerShell's own views stop at 4.
 _MAX_DEPTH = 24
 
@@ -64,16 +68,19 @@ class _Reader:
     def __init__(self, document: clixml.Document) -> None:
         self._document = document
         self._nodes = 0
+        self._characters = 0
         self._depth = 0
+        self._names = 0
 
     def type_views(self, node: Node) -> TypeViews:
         properties = self._open(node)
         names = self._texts(properties.get("TypeNames"))
         # Before PowerShell 5 there is just one name; later it repeats the first.
-        first = clixml.text(properties.get("TypeName"))
+        first = self._said(properties, "TypeName")
         names = names or ((first,) if first else ())
         if not names:
             raise MalformedError("a format definition that names no type")
+        self._names = len(names)
         try:
             views = self._each(properties, "FormatViewDefinition", self._view)
         except MalformedError as error:
@@ -82,7 +89,7 @@ class _Reader:
 
     def _view(self, node: Node) -> View:
         properties = self._open(node)
-        name = clixml.text(properties.get("Name"))
+        name = self._said(properties, "Name")
         return View(name, self._control(properties.get("Control")))
 
     def _control(self, node: Node | None) -> Control:
@@ -115,9 +122,9 @@ class _Reader:
     def _header(self, node: Node) -> Header:
         properties = self._open(node)
         return Header(
-            label=_optional(properties.get("Label")),
+            label=self._optional(properties, "Label"),
             alignment=_alignment(properties),
-            width=_count(properties, "Width"),
+            width=_number(properties, "Width"),
         )
 
     def _row(self, node: Node) -> Row:
@@ -133,7 +140,7 @@ class _Reader:
         return Column(
             entry=self._entry(properties, "DisplayEntry"),
             alignment=_alignment(properties),
-            format=_optional(properties.get("FormatString")),
+            format=self._optional(properties, "FormatString"),
         )
 
     def _list(self, node: Node) -> ListControl:
@@ -155,8 +162,8 @@ class _Reader:
         properties = self._open(node)
         return ListItem(
             entry=self._entry(properties, "DisplayEntry"),
-            label=_optional(properties.get("Label")),
-            format=_optional(properties.get("FormatString")),
+            label=self._optional(properties, "Label"),
+            format=self._optional(properties, "FormatString"),
             condition=self._optional_entry(properties, "ItemSelectionCondition"),
         )
 
@@ -164,7 +171,7 @@ class _Reader:
         properties = self._open(node)
         return WideControl(
             entries=self._each(properties, "Entries", self._wide_entry),
-            columns=_count(properties, "Columns"),
+            columns=_number(properties, "Columns"),
             auto_size=clixml.flag(properties.get("AutoSize")),
             group_by=self._group_by(properties),
             out_of_band=clixml.flag(properties.get("OutOfBand")),
@@ -175,7 +182,7 @@ class _Reader:
         return WideEntry(
             entry=self._entry(properties, "DisplayEntry"),
             selected_by=self._selected_by(properties),
-            format=_optional(properties.get("FormatString")),
+            format=self._optional(properties, "FormatString"),
         )
 
     def _custom(self, node: Node) -> CustomControl:
@@ -212,10 +219,12 @@ class _Reader:
         raise MalformedError(f"a custom item that is {clixml.text(node)[:100]!r}")
 
     def _text(self, node: Node) -> Text:
-        return Text(clixml.text(self._open(node).get("Text")))
+        return Text(self._said(self._open(node), "Text"))
 
     def _new_line(self, node: Node) -> NewLine:
-        return NewLine(max(1, _count(self._open(node), "Count")))
+        count = max(1, _number(self._open(node), "Count"))
+        self._count(count)
+        return NewLine(count)
 
     def _expression(self, node: Node) -> Expression:
         properties = self._open(node)
@@ -234,10 +243,10 @@ class _Reader:
         properties = self._open(node)
         frame = Frame(
             items=self._each(properties, "CustomItems", self._custom_item),
-            left_indent=_count(properties, "LeftIndent"),
-            right_indent=_count(properties, "RightIndent"),
-            first_line_hanging=_count(properties, "FirstLineHanging"),
-            first_line_indent=_count(properties, "FirstLineIndent"),
+            left_indent=_number(properties, "LeftIndent"),
+            right_indent=_number(properties, "RightIndent"),
+            first_line_hanging=_number(properties, "FirstLineHanging"),
+            first_line_indent=_number(properties, "FirstLineIndent"),
         )
         self._depth -= 1
         return frame
@@ -249,7 +258,7 @@ class _Reader:
         group = self._open(node)
         return GroupBy(
             expression=self._entry(group, "Expression"),
-            label=_optional(group.get("Label")),
+            label=self._optional(group, "Label"),
             control=self._nested(group.get("CustomControl")),
         )
 
@@ -266,10 +275,10 @@ class _Reader:
         if bare:
             return SelectedBy(bare)
         selected = self._document.properties(node)
-        return SelectedBy(
-            type_names=self._texts(selected.get("TypeNames")),
-            conditions=self._each(selected, "SelectionCondition", self._display_entry),
-        )
+        conditions = self._each(selected, "SelectionCondition", self._display_entry)
+        # A format file says each condition again for each type.
+        self._count(len(conditions) * self._names)
+        return SelectedBy(self._texts(selected.get("TypeNames")), conditions)
 
     def _optional_entry(
         self, properties: dict[str, Node], name: str
@@ -286,18 +295,34 @@ class _Reader:
         if kind not in ("Property", "ScriptBlock"):
             raise MalformedError(f"a value of kind {kind[:100]!r} in a view")
         return DisplayEntry(
-            clixml.text(properties.get("Value")), is_script=kind == "ScriptBlock"
+            self._said(properties, "Value"), is_script=kind == "ScriptBlock"
         )
 
     def _open(self, node: Node | None) -> dict[str, Node]:
         """The properties of an object, which must have some: else it was cut off."""
-        self._nodes += 1
-        if self._nodes > _MAX_NODES:
-            raise MalformedError(f"views of more than {_MAX_NODES:,} objects")
+        self._count(1)
         properties = self._document.properties(node)
         if not properties:
             raise MalformedError("a format definition that is not whole")
         return properties
+
+    def _count(self, nodes: int) -> None:
+        self._nodes += nodes
+        if self._nodes > _MAX_NODES:
+            raise MalformedError(f"views of more than {_MAX_NODES:,} parts")
+
+    def _said(self, properties: dict[str, Node], name: str) -> str:
+        """A property's text."""
+        text = clixml.text(properties.get(name))
+        self._characters += len(text)
+        if self._characters > _MAX_TEXT:
+            raise MalformedError(f"views of more than {_MAX_TEXT:,} characters")
+        return text
+
+    def _optional(self, properties: dict[str, Node], name: str) -> str | None:
+        if clixml.is_nil(properties.get(name)):
+            return None
+        return self._said(properties, name)
 
     def _each(
         self, properties: dict[str, Node], name: str, read: Callable[[Node], _T]
@@ -305,15 +330,15 @@ class _Reader:
         return tuple(read(node) for node in self._document.each(properties.get(name)))
 
     def _texts(self, node: Node | None) -> tuple[str, ...]:
-        texts = (clixml.text(item) for item in self._document.items(node))
+        items = self._document.items(node)
+        if len(items) > _MAX_NAMES:
+            raise MalformedError(f"more than {_MAX_NAMES:,} names of types")
+        self._count(len(items))
+        texts = (clixml.text(item) for item in items)
         return tuple(text for text in texts if text)
 
 
-def _optional(node: Node | None) -> str | None:
-    return None if clixml.is_nil(node) else clixml.text(node)
-
-
-def _count(properties: dict[str, Node], name: str) -> int:
+def _number(properties: dict[str, Node], name: str) -> int:
     """A length or a number of things; what is below zero says nothing."""
     return max(0, clixml.number(properties.get(name)) or 0)
 

@@ -6,15 +6,30 @@ arithmetic, comparison, logic, ``-f``, strings with ``$( )``, ``if`` and a few m
 that only read. No command, no assignment, no other variable, no static member.
 
 Where PowerShell's own rules are murky (quotes inside a subexpression, typographic
-quotes and dashes, line breaks in odd places) it refuses too. What the tree means on
+quotes and dashes, line breaks in odd places) it refuses too. The levels of precedence
+call each other, so they are one module of some length. What the tree means on
 an object that came from a host is :mod:`.expressions`' business.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NoReturn
+
+from .expression_tree import (
+    Binary,
+    Call,
+    Cast,
+    Chain,
+    Constant,
+    Format,
+    If,
+    Interpolation,
+    Not,
+    Number,
+    String,
+    Tree,
+)
 
 #: Longer script blocks than this, or deeper ones, are programs and not values.
 MAX_LENGTH = 2_000
@@ -24,104 +39,6 @@ MAX_DEPTH = 24
 class NotProvableError(Exception):
     """The script is none that is understood; the message says why."""
 
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """``$_``, ``$_.A``, ``$_.A.B``: reading properties."""
-
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """``$null``, ``$true`` or ``$false``."""
-
-    value: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A decimal number with its suffix and multiplier: ``1``, ``-2.5``, ``1mb``."""
-
-    digits: str
-
-
-@dataclass(frozen=True, slots=True)
-class String:
-    """Text with nothing to expand."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Interpolation:
-    """An expandable string: text and values, one after the other."""
-
-    parts: tuple[Tree, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Cast:
-    """``[type] operand``; the type's name in lower case."""
-
-    type: str
-    operand: Tree
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """``-not operand``."""
-
-    operand: Tree
-
-
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """``left operator right``; the operator in lower case, as ``-eq`` or ``+``."""
-
-    operator: str
-    left: Tree
-    right: Tree
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """``'template' -f argument, argument``."""
-
-    template: str
-    arguments: tuple[Tree, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """``receiver.Method(argument, argument)``; the method's name as it was written."""
-
-    receiver: Tree
-    method: str
-    arguments: tuple[Tree, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class If:
-    """``if`` and ``elseif`` with their bodies, and ``else``, if there is one."""
-
-    branches: tuple[tuple[Tree, Tree], ...]
-    otherwise: Tree | None
-
-
-Tree = (
-    Chain
-    | Constant
-    | Number
-    | String
-    | Interpolation
-    | Cast
-    | Not
-    | Binary
-    | Format
-    | Call
-    | If
-)
 
 #: PowerShell's names for one type, by any of them. They convert, and do no more.
 CAST_TYPES = {

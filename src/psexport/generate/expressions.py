@@ -28,7 +28,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..pslang import Quoted
-from .expression_parser import (
+from .expression_parser import NotProvableError, parse
+from .expression_tree import (
     Binary,
     Call,
     Cast,
@@ -38,11 +39,9 @@ from .expression_parser import (
     If,
     Interpolation,
     Not,
-    NotProvableError,
     Number,
     String,
     Tree,
-    parse,
 )
 
 __all__ = ["NotProvableError", "condition", "display", "harmless_format"]

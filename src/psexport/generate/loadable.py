@@ -130,8 +130,8 @@ class Loader:
         if headers and len(headers) != count:
             self._part("its headers do not match its columns")
             headers = (*headers, *[Header()] * count)[:count]
-        labels = [self._label(None, column.entry) for column in default.columns]
-        if not headers and any(labels):
+        scripts = any(column.entry.is_script for column in default.columns)
+        if not headers and scripts and not self._compatible:
             headers = (Header(),) * count
         rows = [r for r in table.rows if len(r.columns) == count]
         if len(rows) < len(table.rows):
@@ -140,10 +140,10 @@ class Loader:
             headers=tuple(
                 replace(
                     header,
-                    label=label if header.label is None else header.label or " ",
+                    label=self._label(header.label, column.entry),
                     width=min(header.width, _MOST),
                 )
-                for header, label in zip(headers, labels, strict=False)
+                for header, column in zip(headers, default.columns, strict=False)
             ),
             rows=tuple(
                 replace(row, columns=tuple(map(self._column, row.columns)))
@@ -179,10 +179,9 @@ class Loader:
             condition = self._condition(item.condition)
             if item.condition is not None and condition is None:
                 continue
-            label = item.label
             made = ListItem(
                 entry=self._display(item.entry),
-                label=self._label(None, item.entry) if label is None else label or " ",
+                label=self._label(item.label, item.entry),
                 format=self._format(item.format),
                 condition=condition,
             )
@@ -265,7 +264,7 @@ class Loader:
             return None
         label = None
         if control is None:
-            label = group.label or self._label(group.label, group.expression)
+            label = self._label(group.label, group.expression)
         return GroupBy(entry, label, control)
 
     def _entries(self, entries: Iterable[_E]) -> Iterable[_E]:
@@ -335,10 +334,11 @@ class Loader:
         return None
 
     def _label(self, label: str | None, entry: DisplayEntry) -> str | None:
-        """The label that PowerShell would show: a script's text, where it has none."""
-        if label is not None or self._compatible or not entry.is_script:
-            return label
-        return entry.value or None
+        """The label that PowerShell shows: a script's text where there is none."""
+        if label is None and entry.is_script and not self._compatible:
+            label = entry.value
+        # An empty one cannot be loaded.
+        return " " if label == "" else label
 
     def _format(self, template: str | None) -> str | None:
         if not template:
