@@ -21,7 +21,6 @@ from ..certificates import load_certificate
 from .hook import (
     KeySource,
     Password,
-    PublicKey,
     ask_password,
     extra_missing,
     service_failed,
@@ -35,7 +34,10 @@ _QUERY = frozenset({"module-path", "pin-source"})
 
 
 class TokenKey:
-    """A private key that stays in its token."""
+    """A private key that stays in its token.
+
+    Its session lasts as long as the process: to end one is to log out all of them.
+    """
 
     def __init__(self, key: Any, target: str) -> None:
         self._key = key
@@ -73,25 +75,35 @@ def open_token(address: str, password: Password | None) -> KeySource:
             token_label=wanted["token"].decode() if "token" in wanted else None,
             token_serial=wanted.get("serial"),
         )
-        pin = _pin(wanted, token.label, password)
-        session = token.open(user_pin=pin)
-        key = _find_key(session, wanted, address)
-        certificates = _certificates(session, pkcs11.Attribute.VALUE)
-        own = _certificates(session, pkcs11.Attribute.VALUE, key[pkcs11.Attribute.ID])
-    except pkcs11.PinIncorrect:
+        session = _log_in(token, _pin(wanted, token.label, password))
+        try:
+            return _read(session, wanted, address)
+        except BaseException:
+            session.close()
+            raise
+    except (pkcs11.PinIncorrect, pkcs11.PinLenRange):
         raise wrong_password(address) from None
     except pkcs11.PKCS11Error as error:
         raise service_failed(address, _reason(error)) from None
-    except (RuntimeError, UnicodeDecodeError) as error:
+    except (RuntimeError, ValueError) as error:
         raise service_failed(address, error) from None
-    public: PublicKey | None = own[0].public_key() if own else None  # type: ignore[assignment]
-    return KeySource((*own, *certificates), TokenKey(key, address), public)
 
 
-def _find_key(session: Any, wanted: dict[str, bytes], address: str) -> Any:
+def _log_in(token: Any, pin: str) -> Any:
     import pkcs11
 
-    template: dict[Any, Any] = {pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY}
+    try:
+        return token.open(user_pin=pin)
+    except pkcs11.UserAlreadyLoggedIn:
+        return token.open()  # being logged in is the process's state, not a session's
+
+
+def _read(session: Any, wanted: dict[str, bytes], address: str) -> KeySource:
+    """Return the one private key that is wanted, and the token's certificates."""
+    import pkcs11
+
+    kind, value = pkcs11.Attribute.CLASS, pkcs11.Attribute.VALUE
+    template: dict[Any, Any] = {kind: pkcs11.ObjectClass.PRIVATE_KEY}
     if "object" in wanted:
         template[pkcs11.Attribute.LABEL] = wanted["object"].decode()
     if "id" in wanted:
@@ -99,20 +111,13 @@ def _find_key(session: Any, wanted: dict[str, bytes], address: str) -> Any:
     keys = list(session.get_objects(template))
     if len(keys) != 1:
         raise _bad_address(address, f"it names {len(keys)} private keys, not one")
-    return keys[0]
-
-
-def _certificates(
-    session: Any, value: Any, identifier: bytes | None = None
-) -> tuple[x509.Certificate, ...]:
-    import pkcs11
-
-    template: dict[Any, Any] = {pkcs11.Attribute.CLASS: pkcs11.ObjectClass.CERTIFICATE}
-    if identifier is not None:
-        template[pkcs11.Attribute.ID] = identifier
-    return tuple(
-        load_certificate(bytes(each[value])) for each in session.get_objects(template)
-    )
+    [key] = keys
+    certificates: list[x509.Certificate] = []
+    for each in session.get_objects({kind: pkcs11.ObjectClass.CERTIFICATE}):
+        certificate = load_certificate(bytes(each[value]))
+        own = each[pkcs11.Attribute.ID] == key[pkcs11.Attribute.ID]
+        certificates.insert(0 if own else len(certificates), certificate)
+    return KeySource(tuple(certificates), TokenKey(key, address))
 
 
 def _pin(wanted: dict[str, bytes], label: str, password: Password | None) -> str:
