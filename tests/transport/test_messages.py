@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from psexport.errors import UsageError
 from psexport.model import CommandType
 from psexport.transport.base import (
     Argument,
@@ -34,6 +35,7 @@ TEXT = st.text(
 )
 SIMPLE = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), TEXT,
+    st.floats(allow_nan=False, allow_infinity=False),
     st.sampled_from([Version("5.1"), Version("7.6.9.1")]),
 )  # fmt: skip
 ARGUMENTS: st.SearchStrategy[Argument] = st.one_of(
@@ -117,3 +119,20 @@ def test_what_cannot_be_said_is_replaced(text: str) -> None:
     assert "\ufffd" in asked.calls[0].name
     type, message = compose(MetadataQuery((text,), modules=(text,)))
     assert "\ufffd" in str(question_of(type, serialized(message)))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        Commands(()),
+        Commands((Call("x", (("Y", 2**63),)),)),
+        Commands((Call("x", (("Y", Version("7")),)),)),
+        MetadataQuery(full_modules=(ModuleSpec("x", version="one"),)),
+        MetadataQuery(full_modules=(ModuleSpec("x", guid="{1}"),)),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_asked(question: Question) -> None:
+    with pytest.raises(UsageError) as caught:
+        compose(question)
+    assert caught.value.id == "ErrorInvalidParameterValue"

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import clixml
+from ..errors import UsageError
 from ..model import CommandType
 from .base import (
     Argument,
@@ -138,9 +139,23 @@ def _standalone(node: clixml.Node) -> bytes:
 
 
 def compose(question: Question) -> tuple[MessageType, PSObject]:
-    """The message that asks a question, as psrpcore serializes it."""
-    if isinstance(question, MetadataQuery):
-        return MessageType.GET_COMMAND_METADATA, _metadata(question)
+    """The message that asks a question, as psrpcore serializes it.
+
+    :raises UsageError: it has what cannot be sent, such as a version that is none.
+    """
+    try:
+        if isinstance(question, MetadataQuery):
+            return MessageType.GET_COMMAND_METADATA, _metadata(question)
+        return MessageType.CREATE_PIPELINE, _pipeline(question)
+    except ValueError as error:
+        raise UsageError(
+            f"that cannot be asked of a host: {error}",
+            id="ErrorInvalidParameterValue",
+            hint="check versions, GUIDs and numbers among the parameters",
+        ) from error
+
+
+def _pipeline(question: Commands | Script) -> PSObject:
     from psrpcore import Command, PowerShell
 
     pipeline = PowerShell(no_input=True)
@@ -148,6 +163,8 @@ def compose(question: Question) -> tuple[MessageType, PSObject]:
         asked: Sequence[Call | Script] = (question,)
     else:
         asked = question.calls
+    if not asked:
+        raise ValueError("a pipeline without commands")
     for call in asked:
         is_script = isinstance(call, Script)
         text = call.text if isinstance(call, Script) else call.name
@@ -157,7 +174,7 @@ def compose(question: Question) -> tuple[MessageType, PSObject]:
         for name, value in call.parameters:
             command.add_parameter(_sendable(name), _argument(value))
         pipeline.commands.append(command)
-    return MessageType.CREATE_PIPELINE, pipeline
+    return pipeline
 
 
 def serialized(message: PSObject) -> bytes:
@@ -214,12 +231,16 @@ def _module(spec: ModuleSpec) -> PSObject:
 
 
 def _argument(value: Argument) -> Any:
-    from psrpcore.types import PSVersion
+    from psrpcore.types import PSDouble, PSVersion
 
     if isinstance(value, Version):
         return PSVersion(value.text)
     if isinstance(value, str):
         return _sendable(value)
+    if isinstance(value, float):
+        return PSDouble(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError(f"{value} is no 64-bit number")
     if isinstance(value, Sequence):
         return [_argument(item) for item in value]
     return value

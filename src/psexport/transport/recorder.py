@@ -50,6 +50,7 @@ class _Recorder(Session):
     def __init__(self, session: Session, path: Path, note: str, scrub: Scrub) -> None:
         self.name = session.name
         self.greeting = session.greeting
+        self.connection = session.connection
         self._session = session
         self._path = path
         self._scrub = scrub

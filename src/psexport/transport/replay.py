@@ -80,9 +80,11 @@ class ReplaySession(Session):
     def _index(self) -> Greeting:
         header = recording.read_header(self._path)
         private_data = b""
-        unended: dict[str, int] = {}
+        begun: dict[str, int] = {}
+        ended = set()
         for line in recording.read(self._path):
             if line.from_client and line.type in _QUESTIONS:
+                begun[line.pipeline] = line.number
                 try:
                     question = messages.question_of(line.type, line.data)
                 except clixml.MalformedError as error:
@@ -95,15 +97,15 @@ class ReplaySession(Session):
                     same.append(line.pipeline)
             elif line.type is MessageType.APPLICATION_PRIVATE_DATA:
                 private_data = line.data
-            elif line.type is MessageType.PIPELINE_STATE:
-                if self._record(line) is not None:
-                    unended.pop(line.pipeline, None)
-            elif not line.from_client and line.type in messages.STREAMS:
-                unended.setdefault(line.pipeline, line.number)
-        if unended:
-            raise recording.unreadable(
-                self._path, "an answer has no end", min(unended.values())
-            )
+            elif (
+                line.type is MessageType.PIPELINE_STATE
+                and self._record(line) is not None
+            ):
+                ended.add(line.pipeline)
+        for pipeline, number in begun.items():
+            if pipeline not in ended:
+                why = "a question whose answer has no end"
+                raise recording.unreadable(self._path, why, number)
         return Greeting(header.runspace_id, private_data)
 
     def _answer(self, question: Question) -> Iterator[Record]:

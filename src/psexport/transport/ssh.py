@@ -119,7 +119,9 @@ def command(connection: Connection, *, interactive: bool) -> list[str]:
     words = [program, "-T"]
     if not interactive:
         words += ["-o", "BatchMode=yes"]
-    for option in connection.options:
+    # Of an option that comes twice, ssh takes the first. Errors only, since what is
+    # said on standard error is taken for the reason of a failure.
+    for option in (*connection.options, "LogLevel=ERROR"):
         words += ["-o", option]
     if connection.port is not None:
         words += ["-p", str(connection.port)]
