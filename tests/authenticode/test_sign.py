@@ -154,8 +154,24 @@ def test_unmarked_text_can_be_signed_for_a_code_page(
     signed = sign_bytes(body, "a.ps1", signer, code_page="cp1252")
     assert signed.startswith(body)
     assert verify_bytes(signed, "a.ps1", trust).valid
-    greek = verify_bytes(signed, "a.ps1", trust, code_page="cp1253")
+    greek = verify_bytes(signed, "a.ps1", trust, code_page="1253")
     assert greek.status == "HashMismatch"
+    everywhere = sign_bytes("é".encode() * 9, "a.ps1", signer, code_page="65001")
+    assert verify_bytes(everywhere, "a.ps1", trust, code_page="utf-8").valid
+    with pytest.raises(PSExportError) as caught:
+        sign_bytes(body, "a.ps1", signer, code_page="65001")
+    assert caught.value.id == "ErrorSigningMalformedText"
+
+
+@pytest.mark.parametrize("code_page", ["99999", "no-such", "utf-16", "37", "²", "\0"])
+def test_code_pages_that_are_none(code_page: str, signer: Signer, trust: Trust) -> None:
+    for call in (
+        lambda: sign_bytes(b"Get-Date", "a.ps1", signer, code_page=code_page),
+        lambda: verify_bytes(b"Get-Date", "a.ps1", trust, code_page=code_page),
+    ):
+        with pytest.raises(UsageError) as caught:
+            call()
+        assert caught.value.id == "ErrorSigningCodePage"
 
 
 @pytest.mark.parametrize(

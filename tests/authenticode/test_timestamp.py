@@ -160,7 +160,18 @@ def test_no_server_answers(signer: Signer) -> None:
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize("server", ["", "tsa.test", "ftp://tsa.test/", "http://"])
+@pytest.mark.parametrize(
+    "server",
+    [
+        "",
+        "tsa.test",
+        "ftp://tsa.test/",
+        "http://",
+        "http://tsa.test:99999/",
+        "http://[::1/",
+        "http://tsä.test/",
+    ],
+)
 def test_addresses_that_are_none(server: str) -> None:
     with pytest.raises(UsageError) as caught:
         TimestampClient((server,))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 #: What :mod:`cryptography` raises, at once or when a part is asked for, if a
 #: certificate is not as it should be.
@@ -74,7 +75,9 @@ def usage_problem(
         usage = extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return None
-    return None if usage.digital_signature else "its key usage forbids signatures"
+    stamps = purpose == ExtendedKeyUsageOID.TIME_STAMPING and usage.content_commitment
+    fits = usage.digital_signature or stamps
+    return None if fits else "its key usage forbids signatures"
 
 
 def build_chain(

@@ -19,6 +19,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from ..errors import UsageError
 from .algorithms import Hash
 
 BEGIN = "SIG # Begin signature block"
@@ -121,6 +122,27 @@ def looks_like_utf8(data: bytes) -> bool:
     return True
 
 
+def ansi_code_page(name: str) -> str:
+    """Return Python's name of a code page given as ``1252``, ``cp1252``, ``utf-8``, …
+
+    :raises UsageError: ``ErrorSigningCodePage`` if it is none, or not one that
+        Windows can have for its ANSI code page.
+    """
+    try:
+        found = codecs.lookup(f"cp{name}" if name.isdecimal() else name).name
+        fits = b"\r\n# <!--".decode(found) == "\r\n# <!--"
+    except (LookupError, UnicodeError, ValueError):
+        fits = False
+    if not fits:
+        raise UsageError(
+            f"{name} is not an ANSI code page",
+            id="ErrorSigningCodePage",
+            target=name,
+            hint="Give a number such as 1252, or utf-8.",
+        )
+    return found
+
+
 #: Bytes that a code page does not define are control characters to Windows.
 _UNDEFINED = {0xDC80 + low: 0x80 + low for low in range(0x80)}
 
@@ -139,7 +161,8 @@ def utf16_body(body: bytes, code_page: str | None, *, strict: bool) -> bytes:
             raise ReadingError("it has half a character at its end")
         return body if encoding is UTF16LE else _swapped(body)
     try:
-        if encoding is UNMARKED and code_page and not looks_like_utf8(body):
+        uncertain = encoding is UNMARKED and not looks_like_utf8(body)
+        if uncertain and code_page and code_page != "utf-8":
             text = body.decode(code_page, "surrogateescape").translate(_UNDEFINED)
         else:
             text = body.decode("utf-8", "strict" if strict else "replace")

@@ -42,7 +42,8 @@ def is_http(url: str) -> bool:
     """Tell whether ``url`` is an absolute http or https address."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
+        known = parts.scheme in ("http", "https") and url.isascii()
+        return known and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
 
@@ -63,7 +64,7 @@ def send(
             f"HTTP status {error.code}{': ' + said if said else ''}",
             passing=error.code >= 500 or error.code in (408, 429),
         ) from None
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise SendError(str(reason) or type(error).__name__, passing=True) from None
     if len(content) > MAXIMUM_ANSWER:

@@ -24,6 +24,7 @@ from .envelope import (
     UNSIGNABLE,
     ReadingError,
     TextKind,
+    ansi_code_page,
     digest,
     encoding_of,
     kind_of,
@@ -61,12 +62,13 @@ def sign_bytes(
     :param hash_algorithm: ``SHA256``, ``SHA384`` or ``SHA512``.
     :param include_chain: ``signer``, ``notroot`` or ``all``.
     :param timestamp: asks for a time stamp; ``None`` for none.
-    :param code_page: Python's name of the ANSI code page of the machines that will
+    :param code_page: the ANSI code page, such as ``1252``, of the machines that will
         read the file, if it has text that no byte order mark says the encoding of.
     :raises PSExportError: ``ErrorSigning…`` if the file cannot carry a signature that
         Windows accepts, ``ErrorTimestampServer``, ``ErrorCertificate…``.
     """
     algorithm = signing_hash(hash_algorithm)
+    code_page = ansi_code_page(code_page) if code_page else None
     certificates = signer.included(include_chain)
     kind = _kind(name)
     body = strip_block(data, kind)

@@ -33,6 +33,7 @@ from .envelope import (
     BadBlockError,
     NoBlockError,
     TextKind,
+    ansi_code_page,
     digest,
     encoding_of,
     kind_of,
@@ -78,13 +79,14 @@ def verify_bytes(
     now: datetime | None = None,
     code_page: str = DEFAULT_CODE_PAGE,
 ) -> FileSignature:
-    """Verify the signature in a file's bytes. Whatever the bytes: no exception.
+    """Verify the signature in a file's bytes. Whatever the bytes, it gives a status.
 
     :param name: the file's name; its extension says how a signature is embedded.
     :param trust: roots and revocation lists, see :func:`.trust.load_trust`.
     :param now: the present, with a time zone.
-    :param code_page: Python's name of the code page in which Windows reads text that
-        no byte order mark says the encoding of.
+    :param code_page: the ANSI code page, such as ``1252``, in which Windows reads text
+        that no byte order mark says the encoding of.
+    :raises UsageError: ``ErrorSigningCodePage``.
     """
     return _verify(data, name, code_page, trust, now or datetime.now(UTC))
 
@@ -102,6 +104,7 @@ def verify_integrity(
 def _verify(
     data: bytes, name: str, code_page: str, trust: Trust | None, now: datetime | None
 ) -> FileSignature:
+    code_page = ansi_code_page(code_page)
     found = FileSignature(name, Status.VALID, "The signature is valid.")
     try:
         kind = kind_of(name)
