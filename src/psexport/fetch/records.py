@@ -407,7 +407,7 @@ def _name_in(record: list[Any]) -> str:
     for field in record[1:]:
         if type(field) is list and field:
             field = field[0]
-        if type(field) is str and not field.startswith("<"):
+        if type(field) is str and field and not field.startswith("<"):
             return field[:100]
     return f"a {record[0]}"
 
