@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,15 +36,22 @@ pytestmark = pytest.mark.skipif(MODULE is None, reason="SoftHSM is not installed
 @pytest.fixture(scope="module")
 def token(
     tmp_path_factory: pytest.TempPathFactory, identities: dict[str, pki.Identity]
-) -> str:
-    """A token with all kinds of keys; returns the address of it without a key."""
+) -> Iterator[str]:
+    """A token with all kinds of keys; gives the address of it without a key."""
     folder = tmp_path_factory.mktemp("softhsm")
     (folder / "tokens").mkdir()
     configuration = folder / "softhsm2.conf"
     configuration.write_text(
         f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\n"
     )
-    os.environ["SOFTHSM2_CONF"] = str(configuration)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", str(configuration))
+        fill(folder, identities)
+        yield f"pkcs11:token=Build{{}}?module-path={MODULE}"
+
+
+def fill(folder: Path, identities: dict[str, pki.Identity]) -> None:
+    """Make a token, and put keys and certificates into it."""
 
     def tool(*arguments: str) -> None:
         subprocess.run(
@@ -83,7 +90,6 @@ def token(
                     pkcs11.Attribute.VALUE: certificate.public_bytes(Encoding.DER),
                 }
             )
-    return f"pkcs11:token=Build{{}}?module-path={MODULE}"
 
 
 def tell(target: str) -> str:
