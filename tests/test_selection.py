@@ -190,9 +190,10 @@ def test_the_command_that_the_host_would_run(
 # --- what is not safe -------------------------------------------------------------
 
 UNSAFE = (
-    "", "a b", "a'b", "a’b", 'a"b', "a`b", "a$b", "a;b", "a#>b", "a\nb", "ab\n", "a\0b",
-    "a" * 101, "a" * 10_000, "../../x", "/etc/x", "a\u202eb", "\ud800", "*", "%", "$(x)",
-)  # fmt: skip
+    *("", "a b", "a'b", "a’b", 'a"b', "a`b", "a$b", "a;b", "a#>b", "a\nb", "ab\n"),
+    *("a\0b", "a" * 101, "a" * 10_000, "../../x", "/etc/x", "a\u202eb", "\ud800"),
+    *("*", "%", "$(x)"),
+)
 
 
 @pytest.mark.parametrize("name", UNSAFE)
