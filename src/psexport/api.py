@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from .connection import Value, parse
+from .connection import Connection, Value, parse
 from .encoding import encoder
 from .errors import PSExportError
 from .events import OnEvent, ignore
@@ -41,13 +41,20 @@ def connect(
     :raises UsageError: the description makes no sense.
     :raises TransportError: the session cannot be opened.
     """
-    from .transport import connect as open_session
-
     given = {name.replace("_", ""): value for name, value in parameters.items()}
-    connection = parse(session, given)
-    opened = open_session(connection, prompt=prompt)
-    opened.connection = connection
-    return opened
+    return open_session(parse(session, given), prompt)
+
+
+def open_session(connection: Connection, prompt: Prompt | None = None) -> Session:
+    """Open the session that a connection describes, and let it know its description.
+
+    :raises TransportError: it cannot be opened.
+    """
+    from .transport import connect
+
+    session = connect(connection, prompt=prompt)
+    session.connection = connection
+    return session
 
 
 def capture(session: Session, *, on_event: OnEvent = ignore) -> Catalogue:

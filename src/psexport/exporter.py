@@ -295,8 +295,8 @@ def _make(
         selection, catalogue, _module_options(prepared, catalogue, connection)
     )
     heard.notes(generated)
-    heard.encoding(prepared, generated)
     contents = _sealed(prepared, generated)
+    heard.encoding(prepared, generated)
     written = prepared.target.write(contents)
     return ExportResult(
         module=prepared.target.path,

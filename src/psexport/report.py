@@ -59,7 +59,9 @@ def problem_line(
     """Return one line that says what failed, its id, and what to do about it."""
     about = f"{target}: " if target and target not in message else ""
     line = f"psexport: {about}{message.rstrip(' .')} [{id}]"
-    return harmless(f"{line}. {hint}" if hint else line)
+    if hint:
+        line += f". {hint[0].upper()}{hint[1:].removesuffix('.')}."
+    return harmless(line)
 
 
 def as_json(result: ExportResult) -> str:

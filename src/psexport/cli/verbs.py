@@ -16,6 +16,7 @@ from .console import Console
 from .parameters import SESSION, VERBS, find_verb
 
 if TYPE_CHECKING:
+    from ..connection import Connection
     from ..order import Order
 
 #: Exit code where drift was found, or a signature is not valid.
@@ -60,13 +61,14 @@ def _not_yet(what: str) -> PSExportError:
 
 
 def _export(bound: Bound, console: Console, stdin: TextIO | None) -> int:
-    from ..api import connect
+    from ..api import open_session
     from ..exporter import prepare, run
     from ..report import as_json, entries, listing
 
     prompt = _prompt(console, stdin)
+    connection = _connection(bound)
     prepared = prepare(_order(bound), prompt)
-    with connect(bound.text("Session"), prompt=prompt, **_session(bound)) as session:
+    with open_session(connection, prompt) as session:
         result = run(prepared, session, console)
     if bound.flag("AsJson"):
         console.write(as_json(result) + "\n")
@@ -90,10 +92,15 @@ def _order(bound: Bound) -> Order:
     return Order(**given)
 
 
-def _session(bound: Bound) -> dict[str, Any]:
-    """Take what says how to connect."""
+def _connection(bound: Bound) -> Connection:
+    """Read what the bound parameters say about the session."""
+    from ..connection import parse
+
     names = {one.name for one in SESSION}
-    return {name: value for name, value in bound.values.items() if name in names}
+    given: dict[str, Any] = {
+        name: value for name, value in bound.values.items() if name in names
+    }
+    return parse(bound.text("Session"), given)
 
 
 def _prompt(console: Console, stdin: TextIO | None) -> Callable[[str], str] | None:
