@@ -71,6 +71,7 @@ def issue(
     *,
     key: Key | None = None,
     ca: bool = False,
+    cert_sign: bool | None = None,
     usages: tuple[x509.ObjectIdentifier, ...] = (CODE,),
     digital_signature: bool | None = True,
     begins: datetime = NOW - DAY,
@@ -108,7 +109,7 @@ def issue(
         )
         usage = x509.KeyUsage(
             digital_signature=digital_signature,
-            key_cert_sign=ca,
+            key_cert_sign=ca if cert_sign is None else cert_sign,
             crl_sign=ca,
             **bits,
         )

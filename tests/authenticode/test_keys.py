@@ -176,6 +176,28 @@ def test_certificates_that_may_not_sign(
     refused(id, pki.write(tmp_path / "a.pfx", bad.pfx()))
 
 
+def test_extensions_that_cannot_be_read(
+    leaf: pki.Identity, intermediate: pki.Identity, tmp_path: Path
+) -> None:
+    usage = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.37"), b"junk")
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(pki.name("Junk"))
+        .issuer_name(intermediate.certificate.subject)
+        .public_key(leaf.key.public_key())
+        .serial_number(5)
+        .not_valid_before(pki.NOW - pki.DAY)
+        .not_valid_after(pki.NOW + pki.DAY)
+        .add_extension(usage, critical=False)
+        .sign(intermediate.key, hashes.SHA256())
+    )
+    junk = pki.Identity(certificate, leaf.key)
+    path = pki.write(tmp_path / "a.pfx", junk.pfx())
+    refused("ErrorCertificateNotForCodeSigning", path)
+    path = pki.write(tmp_path / "a.pem", junk.pem(key=True))
+    refused("ErrorCertificateUnreadable", path)
+
+
 def test_the_clock_is_an_argument(leaf: pki.Identity, tmp_path: Path) -> None:
     path = pki.write(tmp_path / "a.pfx", leaf.pfx())
     refused("ErrorCertificateNotValidNow", path, now=pki.NOW + 400 * pki.DAY)

@@ -101,6 +101,10 @@ def test_a_leaf_without_key_usage(
 def test_issuers_that_are_none(root: pki.Identity, leaf: pki.Identity) -> None:
     by_leaf = pki.issue("By a leaf", leaf)
     assert not verify(by_leaf, root).valid
+    no_ca = pki.issue("No CA", root, digital_signature=None, usages=())
+    assert not verify(pki.issue("Under no CA", no_ca), root).valid
+    no_signer = pki.issue("No signer", root, ca=True, cert_sign=False)
+    assert not verify(pki.issue("Under no signer", no_signer), root).valid
     expired = pki.issue("Old CA", root, ca=True, ends=pki.NOW - timedelta(hours=1))
     says(verify(pki.issue("Under old", expired), root), "CN=Old CA expired")
     key = ec.generate_private_key(ec.SECP192R1())

@@ -286,6 +286,98 @@ def test_pss_is_not_known() -> None:
     assert status(rebuilt(pss)) is Status.INCOMPATIBLE
 
 
+def der(tag: int, *parts: bytes) -> bytes:
+    """Encode a value; the test's own way."""
+    contents = b"".join(parts)
+    size = len(contents)
+    length = bytes([size]) if size < 128 else b"\x83" + size.to_bytes(3, "big")
+    if 128 <= size < 256:
+        length = b"\x81" + bytes([size])
+    elif 256 <= size < 65536:
+        length = b"\x82" + size.to_bytes(2, "big")
+    return bytes([tag]) + length + contents
+
+
+OID_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+SHA256_IDENTIFIER = bytes.fromhex("300d06096086480165030402010500")
+
+
+def crafted(content: bytes, change: dict[str, bytes] | None = None) -> bytes:
+    """Build a block around any content, with any part exchanged."""
+    outer = Asn1ContentInfo.load(DER)
+    data = outer["content"]
+    parts = {
+        "version": b"\x02\x01\x01",
+        "hashes": der(0x31, SHA256_IDENTIFIER),
+        "content": der(
+            0x30, bytes.fromhex("060a2b060104018237020104"), der(0xA0, content)
+        ),
+        "certificates": data["certificates"].dump(),
+        "crls": b"",
+        "signers": data["signer_infos"].dump(),
+        "more": b"",
+    } | (change or {})
+    signed_data = der(0x30, *parts.values())
+    return with_block(BODY, der(0x30, OID_SIGNED_DATA, der(0xA0, signed_data)))
+
+
+CONTENT = Asn1ContentInfo.load(DER)["content"]["content_info"]["content"].parse()
+SAME = CONTENT.untag().dump()
+
+
+def test_the_crafted_block_is_the_genuine_one() -> None:
+    assert crafted(SAME) == SIGNED
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        crafted(der(0x30, b"\x30\x80" * 5000)),
+        crafted(der(0x30, b"\xa0\x80" * 5000)),
+        crafted(b"\x30\x00"),
+        crafted(SAME + b"\x05\x00"),
+        crafted(der(0x04, SAME)),  # .NET's form, Windows' version
+        crafted(SAME, {"version": b"\x02\x01\x03"}),
+        crafted(SAME, {"version": b"\x02\x01\x02"}),
+        crafted(SAME, {"hashes": der(0x31, SHA256_IDENTIFIER * 2)}),
+        crafted(SAME, {"hashes": der(0x31)}),
+        crafted(SAME, {"certificates": b""}),
+        crafted(SAME, {"certificates": der(0xA0)}),
+        crafted(SAME, {"certificates": der(0xA0, b"\x30\x00")}),
+        crafted(SAME, {"crls": der(0xA1)}),
+        crafted(SAME, {"more": b"\x05\x00"}),
+        crafted(SAME.replace(b"\x1f\xcc\x3b", b"\x1f\xcc\x3c")),
+    ],
+)
+def test_structures_that_are_not_right(data: bytes) -> None:
+    assert status(data) is Status.UNKNOWN_ERROR
+
+
+def test_a_superfluous_certificate_has_to_be_genuine() -> None:
+    """One more is no harm, as with cross-signed roots; a damaged one is."""
+    outer = Asn1ContentInfo.load(DER)
+    carried = [each.dump() for each in outer["content"]["certificates"]]
+    sibling = pki.issue("Sibling", ROOT).certificate.public_bytes(Encoding.DER)
+    unknown = pki.issue("Child", pki.issue("Unknown", ca=True))
+    stranger = unknown.certificate.public_bytes(Encoding.DER)
+    for extra, expected in (
+        (sibling, Status.VALID),
+        (stranger, Status.UNKNOWN_ERROR),
+        (sibling[:-1] + bytes([sibling[-1] ^ 1]), Status.UNKNOWN_ERROR),
+    ):
+        change = {"certificates": der(0xA0, *carried, extra)}
+        assert status(crafted(SAME, change)) is expected
+
+
+def test_an_unknown_unsigned_attribute() -> None:
+    def add(data) -> None:
+        from psexport.authenticode.cms import _attribute
+
+        data["signer_infos"][0]["unsigned"] = [_attribute("1.2.3.4", core.Null())]
+
+    assert status(rebuilt(add)) is Status.UNKNOWN_ERROR
+
+
 def countersign(
     signature: bytes, identity: pki.Identity, digest=SHA256, when=pki.NOW
 ) -> bytes:

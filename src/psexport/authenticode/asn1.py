@@ -23,9 +23,10 @@ class UnsupportedError(ValueError):
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Turn whatever a DER reader raises into :class:`MalformedError`.
+    """Turn whatever a reader raises into :class:`MalformedError`.
 
-    RecursionError is among them: nested indefinite lengths cost two bytes a level.
+    :mod:`asn1crypto` is lazy, so all that is read of a structure is read in here.
+    RecursionError is among what it raises: nested indefinite lengths cost two bytes.
     """
     try:
         yield

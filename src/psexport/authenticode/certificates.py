@@ -59,7 +59,6 @@ def usage_problem(
     """Say why a certificate may not sign for ``purpose``, or ``None``.
 
     The purpose has to be named: no extended key usage at all is not enough.
-
     """
     try:
         extensions = certificate.extensions

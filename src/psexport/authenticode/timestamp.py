@@ -65,6 +65,9 @@ def read_token(der: bytes, signature: bytes) -> Stamp:
     data = read_signed_data(der)
     if data.content_type != TST_INFO:
         raise MalformedError("it is not a time stamp")
+    authority = data.check()
+    _check_signing_certificate(data, authority)
+    _check_usage(authority)
     with reading("the time stamp"):
         info = tsp.TSTInfo.load(data.content, strict=True)
         oid = info["message_imprint"]["hash_algorithm"]["algorithm"].dotted
@@ -73,9 +76,6 @@ def read_token(der: bytes, signature: bytes) -> Stamp:
         nonce = info["nonce"].native
     if oid not in HASHES_BY_OID:
         raise UnsupportedError(f"hash algorithm {oid}")
-    authority = data.check()
-    _check_signing_certificate(data, authority)
-    _check_usage(authority)
     if not hmac.compare_digest(imprint, HASHES_BY_OID[oid].of(signature)):
         raise BadSignatureError("the time stamp is for another signature")
     return Stamp(moment, authority, data.certificates, nonce)

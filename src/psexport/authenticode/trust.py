@@ -181,9 +181,7 @@ def verify_chain(
             .time(at)
             .extension_policies(
                 ca_policy=ExtensionPolicy.permit_all()
-                .require_present(
-                    x509.BasicConstraints, Criticality.AGNOSTIC, _require_ca
-                )
+                .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
                 .may_be_present(
                     x509.KeyUsage, Criticality.AGNOSTIC, _require_cert_sign
                 ),
@@ -203,13 +201,6 @@ def verify_chain(
     except UNREADABLE as error:
         raise ChainError(f"a certificate cannot be read: {error}") from None
     return chain
-
-
-def _require_ca(
-    policy: Policy, certificate: x509.Certificate, extension: x509.BasicConstraints
-) -> None:
-    if not extension.ca:
-        raise ValueError("not a certification authority")
 
 
 def _require_cert_sign(
