@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from servers.fixtures import certificates, realm  # noqa: F401
+from servers.fixtures import certificates, realm, tls  # noqa: F401
 
 settings.register_profile(
     "ci",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from pypsrp.wsman import WSMan
 
 from servers import NotInstalledError, kdc, sshd
 from servers.certificates import Certificates, Pair
@@ -17,7 +18,7 @@ from servers.kdc import Realm
 from servers.processes import Daemon, find_program, free_port
 from servers.proxy import Proxy
 from servers.sshd import SshServer
-from wsman_server import ServerTls, WsmanServer
+from wsman_server import ADMIN, ServerTls, WsmanServer, soap
 
 
 def is_open(port: int) -> bool:
@@ -58,8 +59,9 @@ def test_certificates(
 
         def knock() -> int:
             trusted = str(certificates.authority)
-            answer = requests.post(server.url, verify=trusted, timeout=10)
-            return answer.status_code
+            with requests.Session() as session:
+                session.trust_env = False
+                return session.post(server.url, verify=trusted, timeout=10).status_code
 
         if complaint is None:
             assert knock() == 401
@@ -205,54 +207,65 @@ def target(certificates: Certificates) -> Iterator[WsmanServer]:
         yield server
 
 
-def through(proxy: Proxy, server: WsmanServer) -> int:
+def through(proxy_url: str, server: WsmanServer, certificates: Certificates) -> int:
     with requests.Session() as session:
         session.trust_env = False
         answer = session.post(
             server.url,
-            proxies={"http": proxy.url, "https": proxy.url},
-            verify=False,
+            proxies={"http": proxy_url, "https": proxy_url},
+            verify=str(certificates.authority),
             timeout=10,
         )
         return answer.status_code
 
 
-def test_proxy_tunnels_and_forwards(target: WsmanServer) -> None:
+def test_proxy_tunnels_and_forwards(
+    target: WsmanServer, certificates: Certificates
+) -> None:
     with Proxy() as proxy:
-        assert through(proxy, target) == 401
+        assert through(proxy.url, target, certificates) == 401
         assert proxy.requests == [f"CONNECT localhost:{target.port}"]
-    with WsmanServer(auth=["negotiate"]) as plain, Proxy() as proxy:
-        assert through(proxy, plain) == 401
-        assert proxy.requests == [f"POST {plain.url}"]
+    with WsmanServer(auth=["ntlm"]) as plain, Proxy() as proxy:
+        client = WSMan(
+            "localhost",
+            port=plain.port,
+            ssl=False,
+            auth="ntlm",
+            username=ADMIN.name,
+            password=ADMIN.password,
+            proxy=proxy.url,
+        )
+        with client:
+            client.get(soap.CONFIG)
+        assert plain.exchanges[-1].encrypted
+        assert set(proxy.requests) == {f"POST {plain.url}"}
 
 
 @pytest.mark.parametrize("status", [403, 407, 502])
-def test_proxy_refuses(target: WsmanServer, status: int) -> None:
+def test_proxy_refuses(
+    target: WsmanServer, certificates: Certificates, status: int
+) -> None:
     with (
         Proxy(refuse=status) as proxy,
         pytest.raises(requests.exceptions.ProxyError, match=str(status)),
     ):
-        through(proxy, target)
+        through(proxy.url, target, certificates)
     assert target.exchanges == []
 
 
-def test_proxy_wants_a_password(target: WsmanServer) -> None:
+def test_proxy_wants_a_password(
+    target: WsmanServer, certificates: Certificates
+) -> None:
     with Proxy(user="me", password="mine") as proxy:
         with pytest.raises(requests.exceptions.ProxyError, match="407"):
-            through(proxy, target)
-        proxy_with_password = proxy.url.replace("//", "//me:mine@")
-        answer = requests.post(
-            target.url,
-            proxies={"https": proxy_with_password},
-            verify=False,
-            timeout=10,
-        )
-        assert answer.status_code == 401
+            through(proxy.url, target, certificates)
+        with_password = proxy.url.replace("//", "//me:mine@")
+        assert through(with_password, target, certificates) == 401
 
 
-def test_proxy_cuts_a_tunnel(target: WsmanServer) -> None:
+def test_proxy_cuts_a_tunnel(target: WsmanServer, certificates: Certificates) -> None:
     with (
         Proxy(cut_after=100) as proxy,
         pytest.raises(requests.exceptions.ConnectionError),
     ):
-        through(proxy, target)
+        through(proxy.url, target, certificates)

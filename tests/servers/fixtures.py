@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from wsman_server import ADMIN
+from wsman_server import ADMIN, ServerTls
 
 from . import kdc
 from .certificates import Certificates, make_certificates
@@ -16,6 +16,13 @@ from .certificates import Certificates, make_certificates
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """A certificate authority, server certificates, a client certificate for ADMIN."""
     return make_certificates(tmp_path_factory.mktemp("certificates"), ADMIN.name)
+
+
+@pytest.fixture
+def tls(certificates: Certificates) -> ServerTls:
+    """TLS of a server with a right certificate, which asks for client ones."""
+    pair = certificates.server
+    return ServerTls(pair.certificate_file, pair.key_file, certificates.authority)
 
 
 @pytest.fixture(scope="session")

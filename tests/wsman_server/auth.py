@@ -17,6 +17,7 @@ from typing import Any, Literal
 import spnego
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from spnego import ContextReq
 from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import InvalidTokenError, NegotiateOptions, SpnegoError
 
@@ -37,12 +38,13 @@ class Identity:
 
     `scheme` is the word of the Authorization header in lower case, `mechanism` what
     was negotiated inside it (`ntlm`, `kerberos`; the scheme itself where there is no
-    choice).
+    choice). `delegated` says that the client's credentials came along.
     """
 
     name: str
     scheme: str
     mechanism: str
+    delegated: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,10 @@ class ConnectionAuth:
         if not self._mechanism_allowed(name, mechanism):
             return self._refuse()
         principal = self._context.client_principal or ""
-        return self._accept(Identity(principal, name, mechanism), headers)
+        delegated = name == "credssp" or bool(
+            self._context.context_attr & ContextReq.delegate
+        )
+        return self._accept(Identity(principal, name, mechanism, delegated), headers)
 
     def _mechanism_allowed(self, scheme: str, mechanism: str) -> bool:
         if scheme == "credssp" or "negotiate" in self._methods:

@@ -25,7 +25,7 @@ _LINE = re.compile(
     rb"<(?P<name>\w+)(?P<attributes>[^>]*?)(?:/>|>(?P<data>[^<]*)</\w+>)\s*$"
 )
 _GUID = re.compile(rb"PSGuid='([0-9A-Fa-f-]{36})'")
-_CLOSE_SECONDS = 2.0
+_CLOSE_SECONDS = 1.0
 
 
 class ProcessError(Exception):

@@ -171,6 +171,7 @@ class WsmanServer:
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def start(self) -> Self:
+        self.service.start()
         self._thread.start()
         return self
 

@@ -72,7 +72,6 @@ class Service:
         self._reaper = threading.Thread(
             target=self._reap, name="wsman-reaper", daemon=True
         )
-        self._reaper.start()
         self._operations: dict[str, Callable[[Request, Caller], bytes]] = {
             soap.TRANSFER + "Get": self._get,
             soap.TRANSFER + "Create": self._create,
@@ -133,6 +132,9 @@ class Service:
             self._shells.clear()
         for shell in shells:
             shell.close()
+
+    def start(self) -> None:
+        self._reaper.start()
 
     def stop(self) -> None:
         self._stopped.set()
