@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from psexport.errors import PSExportError, TransportError
+from psexport.errors import TransportError
 from psexport.transport import outofproc
 from psexport.transport.base import (
     Call,
@@ -26,7 +24,7 @@ from psexport.transport.base import (
     Script,
     Stream,
 )
-from psexport.transport.outofproc import OutOfProcessSession, Packet, parse, render
+from psexport.transport.outofproc import OutOfProcessSession
 
 FAKE = Path(__file__).with_name("fake_host.py")
 QUICK = Limits(open=10, silence=10, close=2)
@@ -246,65 +244,3 @@ def test_a_forgotten_session_ends_its_process() -> None:
     process._finalizer()
     assert not alive(process.pid)
     opened.close()
-
-
-PACKETS = [
-    Packet("Data", None, b""),
-    Packet("Data", outofproc.uuid.UUID(int=7), b"\x00\xff" * 40),
-    Packet("CommandAck", outofproc.uuid.UUID(int=7)),
-    Packet("Close", None),
-]
-
-
-@pytest.mark.parametrize("packet", PACKETS, ids=lambda packet: packet.kind)
-def test_a_packet_is_read_as_it_was_written(packet: Packet) -> None:
-    assert parse(render(packet)) == packet
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"",
-        b"<Data PSGuid='1'>AAAA</Data>",
-        b"<Data PSGuid='{00000000-0000-0000-0000-00000000000}'>AAAA</Data>",
-        b"<Data PSGuid='00000000-0000-0000-0000-000000000000'>AA",
-        b"<Data PSGuid='00000000-0000-0000-0000-000000000000'>A!AA</Data>",
-        b"<DataAck PSGuid='00000000-0000-0000-0000-000000000000' /><DataAck />",
-        b"<Other PSGuid='00000000-0000-0000-0000-000000000000' />",
-        b"<!DOCTYPE x><DataAck PSGuid='00000000-0000-0000-0000-000000000000' />",
-    ],
-)
-def test_what_is_no_packet(line: bytes) -> None:
-    with pytest.raises(TransportError) as caught:
-        parse(line)
-    assert caught.value.id == "ErrorSessionProtocol"
-
-
-@given(
-    st.one_of(
-        st.binary(max_size=200),
-        st.lists(
-            st.sampled_from(
-                [
-                    b"<Data ",
-                    b"Stream='Default' ",
-                    b"PSGuid='00000000-0000-0000-0000-000000000000'",
-                    b">",
-                    b"AAAA",
-                    b"</Data>",
-                    b"/>",
-                    b" ",
-                    b"<DataAck ",
-                    b"\n",
-                ]
-            ),
-            max_size=9,
-        ).map(b"".join),
-    )
-)
-def test_any_line_is_a_packet_or_an_error(line: bytes) -> None:
-    try:
-        packet = parse(line)
-    except PSExportError:
-        return
-    assert parse(render(packet)) == packet

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from psexport import clixml
 from psexport.errors import PSExportError, TransportError
-from psexport.transport import psrp
+from psexport.transport import fragments, psrp
 from psexport.transport.base import Call, Commands, PipelineState, Record, Stream
 from psexport.transport.messages import MessageType
 from psexport.transport.psrp import Client, Ended, Opened, Outgoing, Said
@@ -198,7 +198,7 @@ def test_what_is_not_psrp(data: bytes) -> None:
 
 
 def test_a_message_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psrp, "MAX_MESSAGE", 1000)
+    monkeypatch.setattr(fragments, "MAX_MESSAGE", 1000)
     client = Client()
     endless = fragment(0, 1) + b"".join(fragment(n, 0, b"x" * 90) for n in range(1, 99))
     with pytest.raises(TransportError) as caught:

@@ -4,9 +4,6 @@ Theory of operation. Each line is one packet, an XML element: ``Data`` with base
 fragments, ``Command`` (create a pipeline), ``Signal`` (stop it), ``Close``, and an
 acknowledgement of each. The all-zero id is the runspace pool, any other a pipeline.
 
-A PowerShell host works on its packets in parallel, so the next one for a target is
-sent when the one before is acknowledged, never earlier.
-
 One thread reads all that the host says and hands it out to the answers it is for. It
 stops reading when :data:`BUFFER` bytes wait to be fetched, so that a host cannot fill
 the memory; but it reads on while somebody waits for a record, because that record may
@@ -16,14 +13,11 @@ gather for it is given up.
 
 from __future__ import annotations
 
-import binascii
-import re
 import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 from ..errors import TransportError
 from . import psrp
@@ -37,6 +31,9 @@ from .base import (
     Session,
     Stream,
 )
+from .fragments import violation
+from .outbox import Outbox
+from .packets import Packet, parse, start
 from .process import Process, printable
 
 #: Bytes of records that may wait before the host is left to wait.
@@ -48,12 +45,6 @@ MAX_LINE = 16 * 1024 * 1024
 #: How much a login may print before the first packet.
 MAX_BANNER = 1024 * 1024
 
-_POOL = uuid.UUID(int=0)
-_KINDS = rb"Data|DataAck|CommandAck|SignalAck|CloseAck|Command|Signal|Close"
-_PACKET = re.compile(rb"<(%s)((?: +\w+=(?:'[^']*'|\"[^\"]*\"))*) *(/?)>" % _KINDS)
-_GUID = re.compile(rb"PSGuid=['\"]([0-9a-fA-F-]{36})['\"]")
-_DATA_END = b"</Data>"
-
 #: What a PowerShell host writes to standard error when it cannot go on, and then it
 #: hangs: PowerShell 7 is not translated, and older ones have no such endpoint.
 _FATAL = "Remote transport error"
@@ -63,58 +54,6 @@ _REST = 0.2
 #: Seconds between looks at the clock; a wait without end cannot be interrupted on
 #: Windows.
 _TICK = 0.5
-
-
-class Packet(NamedTuple):
-    """One line of the out-of-process protocol.
-
-    :ivar kind: name of the element.
-    :ivar target: the pipeline that it is about, ``None`` for the pool.
-    :ivar data: fragments, of a Data packet.
-    """
-
-    kind: str
-    target: uuid.UUID | None
-    data: bytes = b""
-
-
-def parse(line: bytes) -> Packet:
-    """Read a line.
-
-    :raises TransportError: it is no packet (id ``ErrorSessionProtocol``).
-    """
-    head = _PACKET.match(line)
-    guid = _GUID.search(head[2]) if head else None
-    if head is None or guid is None:
-        raise psrp.violation(f"the line {printable(line[:80])!r}")
-    try:
-        target = uuid.UUID(guid[1].decode())
-        data = b""
-        rest = line[head.end() :].rstrip()
-        if head[1] == b"Data" and not head[3]:
-            if not rest.endswith(_DATA_END):
-                raise ValueError
-            data = binascii.a2b_base64(rest[: -len(_DATA_END)], strict_mode=True)
-        elif rest and not (rest.startswith(b"</") and not head[3]):
-            raise ValueError
-    except ValueError:  # binascii.Error is one
-        raise psrp.violation(f"the packet {printable(line[:80])!r}") from None
-    return Packet(head[1].decode(), target if target.int else None, data)
-
-
-def render(packet: Packet, *, prompt: bool = False) -> bytes:
-    """Write a packet as a line.
-
-    :param prompt: its data answers a host call.
-    """
-    target = packet.target or _POOL
-    if packet.kind != "Data":
-        return b"<%s PSGuid='%s' />\n" % (packet.kind.encode(), str(target).encode())
-    return b"<Data Stream='%s' PSGuid='%s'>%s</Data>\n" % (
-        b"PromptResponse" if prompt else b"Default",
-        str(target).encode(),
-        binascii.b2a_base64(packet.data, newline=False),
-    )
 
 
 #: Turns how a process failed (exit code if it ended, its last words) into an error.
@@ -150,8 +89,6 @@ class OutOfProcessSession(Session):
         #: Guards everything below; notified when any of it changes.
         self._changed = threading.Condition()
         self._answers: dict[uuid.UUID, _Answer] = {}
-        self._unsent: dict[uuid.UUID | None, deque[bytes]] = {None: deque()}
-        self._unacknowledged: set[uuid.UUID | None] = set()
         self._opened: psrp.Opened | None = None
         self._failure: TransportError | None = None
         self.closing = False
@@ -159,6 +96,7 @@ class OutOfProcessSession(Session):
         self._waiting = 0
         self._banner: list[str] = []
         self._process = Process(command, said=self._heard, terminal=terminal)
+        self._outbox = Outbox(self._process.write)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
@@ -174,9 +112,7 @@ class OutOfProcessSession(Session):
             pipeline = self._client.ask(question)
             answer = _Answer(self, pipeline)
             self._answers[pipeline] = answer
-            self._unsent[pipeline] = deque()
-            self._send(Packet("Command", pipeline))
-            self._unacknowledged.add(pipeline)
+            self._outbox.create(pipeline)
             self._flush()
         return answer
 
@@ -188,7 +124,7 @@ class OutOfProcessSession(Session):
             self.closing = True
             healthy = self._failure is None
             if healthy:
-                self._send(Packet("Close", None))
+                self._outbox.close(None)
             self._changed.notify_all()
         self._process.end(self._limits.close if healthy else 0)
         self._reader.join(self._limits.close)
@@ -204,7 +140,10 @@ class OutOfProcessSession(Session):
             )
             if answer.records:
                 record = answer.records.popleft()
+                answer.size -= len(record.data)
                 self._buffered -= len(record.data)
+                if record.stream is Stream.STATE:
+                    self._answers.pop(answer.pipeline, None)
                 self._changed.notify_all()
                 return record
             if answer.failure is not None:
@@ -227,14 +166,17 @@ class OutOfProcessSession(Session):
         with self._changed:
             answer.unwanted = True
             self._drop_records(answer)
+            if answer.ended:
+                self._answers.pop(answer.pipeline, None)
             if answer.ended or self.closing or self._failure is not None:
                 return
-            self._send(Packet("Signal", answer.pipeline))
+            self._outbox.signal(answer.pipeline)
             self._wait(
                 lambda: answer.ended or self._failure is not None, self._limits.close
             )
             if not answer.ended:
                 self._finish(answer)
+            self._answers.pop(answer.pipeline, None)
 
     # What runs in the caller's thread, with the lock.
 
@@ -295,35 +237,19 @@ class OutOfProcessSession(Session):
 
     # What runs in either thread, with the lock.
 
-    def _send(self, packet: Packet, *, prompt: bool = False) -> None:
-        self._process.write(render(packet, prompt=prompt))
-
     def _flush(self) -> None:
         for piece in self._client.outgoing():
-            line = render(Packet("Data", piece.target, piece.data), prompt=piece.prompt)
-            queue = self._unsent.get(piece.target)
-            if queue is not None:
-                queue.append(line)
-                self._send_next(piece.target)
-
-    def _send_next(self, target: uuid.UUID | None) -> None:
-        queue = self._unsent.get(target)
-        if queue and target not in self._unacknowledged:
-            self._unacknowledged.add(target)
-            self._process.write(queue.popleft())
+            self._outbox.data(piece)
 
     def _finish(self, answer: _Answer) -> None:
         """The pipeline is over, for this side at least."""
         answer.ended = True
-        pipeline = answer.pipeline
-        self._client.forget(pipeline)
-        self._answers.pop(pipeline, None)
-        self._unsent.pop(pipeline, None)
-        self._unacknowledged.discard(pipeline)
-        self._send(Packet("Close", pipeline))
+        self._client.forget(answer.pipeline)
+        self._outbox.close(answer.pipeline)
 
     def _drop_records(self, answer: _Answer) -> None:
-        self._buffered -= sum(len(record.data) for record in answer.records)
+        self._buffered -= answer.size
+        answer.size = 0
         answer.records.clear()
         self._changed.notify_all()
 
@@ -331,13 +257,14 @@ class OutOfProcessSession(Session):
 
     def _read(self) -> None:
         try:
-            for line in self._lines():
-                packet = parse(line)
-                with self._changed:
-                    while self._held_up():
-                        self._changed.wait(_TICK)
-                    self._take(packet)
-                    self._changed.notify_all()
+            with self._process.stdout:
+                for line in self._lines():
+                    packet = parse(line)
+                    with self._changed:
+                        while self._held_up():
+                            self._changed.wait(_TICK)
+                        self._take(packet)
+                        self._changed.notify_all()
             failure = self._parting()
         except TransportError as error:
             failure = error
@@ -349,25 +276,25 @@ class OutOfProcessSession(Session):
 
     def _lines(self) -> Iterator[bytes]:
         """The lines with packets; what a login prints before the first is left out."""
-        pipe = self._process.stdout
         banner = 0
-        while line := pipe.readline(MAX_LINE):
-            if len(line) == MAX_LINE:
-                raise psrp.violation(f"a line of more than {MAX_LINE:,} bytes")
-            start = _PACKET.search(line)
-            if start is not None:
+        lines = self._raw_lines()
+        for line in lines:
+            begin = start(line)
+            if begin is not None:
                 # A banner need not end its last line.
-                yield line[start.start() :]
+                yield line[begin:]
                 break
             banner += len(line)
             if banner > MAX_BANNER:
-                raise psrp.violation(f"{banner:,} bytes and no packet among them")
+                raise violation(f"{banner:,} bytes and no packet among them")
             self._banner = [*self._banner[-4:], printable(line[:200])]
-        while line := pipe.readline(MAX_LINE):
+        yield from (line for line in lines if not line.isspace())
+
+    def _raw_lines(self) -> Iterator[bytes]:
+        while line := self._process.stdout.readline(MAX_LINE):
             if len(line) == MAX_LINE:
-                raise psrp.violation(f"a line of more than {MAX_LINE:,} bytes")
-            if not line.isspace():
-                yield line
+                raise violation(f"a line of more than {MAX_LINE:,} bytes")
+            yield line
 
     def _held_up(self) -> bool:
         return self._buffered >= BUFFER and not self._waiting and not self.closing
@@ -378,12 +305,11 @@ class OutOfProcessSession(Session):
                 self._happened(event)
             self._flush()
         elif packet.kind in ("DataAck", "CommandAck"):
-            self._unacknowledged.discard(packet.target)
-            self._send_next(packet.target)
+            self._outbox.acknowledged(packet.target)
         elif packet.kind in ("CloseAck", "SignalAck"):
             pass  # The end of the pool is the end of the process.
         else:
-            raise psrp.violation(f"a {packet.kind} packet from a server")
+            raise violation(f"a {packet.kind} packet from a server")
 
     def _happened(self, event: psrp.Event) -> None:
         if isinstance(event, psrp.Opened):
@@ -399,20 +325,26 @@ class OutOfProcessSession(Session):
     def _deliver(self, answer: _Answer, record: Record) -> None:
         if not (answer.unwanted or self.closing):
             answer.records.append(record)
+            answer.size += len(record.data)
             self._buffered += len(record.data)
         if record.stream is Stream.STATE:
             self._finish(answer)
-        elif self._buffered > OVERRUN:
-            answer.failure = TransportError(
-                f"{self.name} said {OVERRUN:,} bytes that nobody fetched",
-                id="ErrorMessageTooLarge",
-                phase="run",
-                target=self.name,
-                hint="ask for fewer commands or types at a time",
-            )
-            answer.unwanted = True
-            self._drop_records(answer)
-            self._send(Packet("Signal", answer.pipeline))
+        if self._buffered > OVERRUN:
+            self._give_up(max(self._answers.values(), key=lambda one: one.size))
+
+    def _give_up(self, answer: _Answer) -> None:
+        """Drop the answer that nobody fetches, so that the others go on."""
+        answer.failure = TransportError(
+            f"{self.name} said {answer.size:,} bytes that nobody fetched",
+            id="ErrorMessageTooLarge",
+            phase="run",
+            target=self.name,
+            hint="ask for fewer commands or types at a time",
+        )
+        answer.unwanted = True
+        self._drop_records(answer)
+        if not answer.ended:
+            self._outbox.signal(answer.pipeline)
 
     def _heard(self, line: str) -> None:
         """A line came on standard error."""
@@ -449,7 +381,7 @@ class OutOfProcessSession(Session):
             target=self.name,
             hint="open a new session and try again"
             if opened
-            else "check that the program is a PowerShell that serves remoting (-s)",
+            else "check that what runs there is a PowerShell that serves remoting",
         )
 
     def _quoted(self, words: str) -> str:
@@ -472,6 +404,8 @@ class _Answer(Answer):
         self._told = False
         self.pipeline = pipeline
         self.records: deque[Record] = deque()
+        #: Bytes of them.
+        self.size = 0
         self.failure: TransportError | None = None
         #: The host has said the last of it, or is not listened to any more.
         self.ended = False
@@ -494,4 +428,4 @@ class _Answer(Answer):
         self._session.stop_answer(self)
 
 
-__all__ = ["OutOfProcessSession", "Packet", "parse", "render"]
+__all__ = ["OutOfProcessSession"]

@@ -34,16 +34,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import __version__, clixml
-from ..errors import TransportError
 from . import messages
 from .base import Question, Record, Stream
+from .fragments import Reassembly, violation, whole
 from .messages import MessageType
 
 if TYPE_CHECKING:
     from psrpcore.types import ErrorRecord
-
-#: The largest message taken, in bytes. A catalogue comes in many, this is for one.
-MAX_MESSAGE = 128 * 1024 * 1024
 
 #: Bytes of one outgoing fragment with its header; what PowerShell uses itself.
 FRAGMENT_SIZE = 32 * 1024
@@ -54,8 +51,6 @@ CLIENT_POWERSHELL = "7.0"
 _PROTOCOL = "2.3"
 _SERIALIZATION = "1.1.0.1"
 
-_FRAGMENT = struct.Struct(">QQBI")
-_START, _END = 1, 2
 _MESSAGE = struct.Struct("<iI16s16s")
 _BOM = b"\xef\xbb\xbf"
 
@@ -141,7 +136,7 @@ class Client:
             runspace_pool_id=self.runspace_id,
         )
         self._private_data = b""
-        self._streams: dict[uuid.UUID | None, _Reassembly] = {None: _Reassembly()}
+        self._streams: dict[uuid.UUID | None, Reassembly] = {None: Reassembly()}
 
     def open(self) -> None:
         """Queue the messages that open the pool."""
@@ -150,12 +145,12 @@ class Client:
     def ask(self, question: Question) -> uuid.UUID:
         """Queue a question; what is said about it comes under the returned id.
 
-        :raises TransportError: the pool is not open.
+        :raises UsageError: it has what cannot be sent.
         """
         pipeline = uuid.uuid4()
         type, message = messages.compose(question)
         self._prepare(message, type, pipeline)
-        self._streams[pipeline] = _Reassembly()
+        self._streams[pipeline] = Reassembly()
         return pipeline
 
     def forget(self, pipeline: uuid.UUID) -> None:
@@ -232,8 +227,8 @@ class Client:
         try:
             # Bounded and without entities before a general XML parser sees it.
             clixml.parse(data)
-            whole = _FRAGMENT.pack(0, 0, _START | _END, len(message)) + message
-            self._pool.receive_data(PSRPPayload(whole, StreamType.default, None))
+            payload = PSRPPayload(whole(message), StreamType.default, None)
+            self._pool.receive_data(payload)
             event = self._pool.next_event()
             if not isinstance(event, RunspacePoolStateEvent):
                 return None
@@ -282,88 +277,6 @@ class Client:
 
         stream = StreamType.prompt_response if prompt else StreamType.default
         self._pool.prepare_message(message, PSRPMessageType(type), pipeline, stream)
-
-
-class _Reassembly:
-    """Fragments to messages, for one target; they come in order, one after another."""
-
-    __slots__ = ("_buffer", "_expected", "_message", "_needed", "_object")
-
-    def __init__(self) -> None:
-        #: The beginning of a fragment, and how long it must be to be looked at.
-        self._buffer = bytearray()
-        self._needed = 0
-        self._message: bytearray | None = None
-        self._object = self._expected = 0
-
-    def feed(self, data: bytes) -> Iterator[bytes | bytearray]:
-        """Yield the messages that ``data`` completes.
-
-        :raises TransportError: the fragments make no message, or too large a one.
-        """
-        if self._buffer:
-            self._buffer += data
-            if len(self._buffer) < self._needed:
-                return
-            data = bytes(self._buffer)
-            self._buffer.clear()
-        at = 0
-        self._needed = _FRAGMENT.size
-        while len(data) - at >= _FRAGMENT.size:
-            object_id, number, flags, length = _FRAGMENT.unpack_from(data, at)
-            begun = 0 if self._message is None else len(self._message)
-            if begun + length > MAX_MESSAGE:
-                raise TransportError(
-                    f"the host sent a message of more than {MAX_MESSAGE:,} bytes",
-                    id="ErrorMessageTooLarge",
-                    phase="run",
-                    hint="ask for fewer commands or types at a time",
-                )
-            end = at + _FRAGMENT.size + length
-            if len(data) < end:
-                self._needed = end - at
-                break
-            piece = data[at + _FRAGMENT.size : end]
-            whole = self._take(object_id, number, flags, piece)
-            if whole is not None:
-                yield whole
-            at = end
-        self._buffer += data[at:]
-
-    def _take(
-        self, object_id: int, number: int, flags: int, data: bytes
-    ) -> bytes | bytearray | None:
-        if bool(flags & _START) != (number == 0):
-            raise violation("a fragment that is a beginning and not the first")
-        if number == 0:
-            if self._message is not None:
-                raise violation("a message that begins inside another")
-            if flags & _END:
-                return data
-            self._message = bytearray()
-        elif (
-            self._message is None
-            or number != self._expected
-            or object_id != self._object
-        ):
-            raise violation("fragments that are not in order")
-        assert self._message is not None
-        self._message += data
-        self._object, self._expected = object_id, number + 1
-        if not flags & _END:
-            return None
-        whole, self._message = self._message, None
-        return whole
-
-
-def violation(what: str) -> TransportError:
-    """The error for a host that does not speak the protocol."""
-    return TransportError(
-        f"what the host sent is not PowerShell remoting: {what}",
-        id="ErrorSessionProtocol",
-        phase="run",
-        hint="check that the session leads to a PowerShell endpoint, and try again",
-    )
 
 
 def _application_arguments() -> dict[str, Any]:
@@ -416,12 +329,10 @@ def _reason(data: bytes) -> str:
 
 __all__ = [
     "CLIENT_POWERSHELL",
-    "MAX_MESSAGE",
     "Client",
     "Ended",
     "Event",
     "Opened",
     "Outgoing",
     "Said",
-    "violation",
 ]
