@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,7 @@ from psexport.transport.base import (
 from psexport.transport.narrowing import identity, narrow
 from psexport.transport.replay import ReplaySession
 
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "record"
 RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "recordings"
 
 
@@ -365,3 +369,43 @@ def test_questions_that_are_the_same(one: Question, other: Question) -> None:
 )
 def test_questions_that_are_not_narrower(wide: Question, asked: Question) -> None:
     assert narrow(wide, asked) is None
+
+
+# The host that comes with the package.
+
+
+def test_the_demo_host() -> None:
+    with connect(parse("demo")) as session:
+        assert session.name == "demo"
+        commands = names_of(ask(session, MetadataQuery()), "Name")
+        assert "Get-Date" in commands
+        assert names_of(ask(session, MetadataQuery(("get-da*",))), "Name") == [
+            "Get-Date"
+        ]
+        assert len(ask(session, views("*"))) > 100
+
+
+def test_the_demo_host_names_no_machine() -> None:
+    path = resources.files("psexport") / "data" / "demo.jsonl.gz"
+    told = gzip.decompress(path.read_bytes()).decode()
+    for word in ("/root", "/home/", "/tmp/", "/work"):
+        assert word not in told.replace("/home/admin", "")
+
+
+def test_the_script_that_records_hosts(tmp_path: Path) -> None:
+    """Recorded from the demo host, a host answers the same again."""
+    path = tmp_path / "again.jsonl.gz"
+    command = [sys.executable, str(SCRIPT), "demo", str(path), "--note", "again"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    with connect(parse("demo")) as one, connect(parse(f"replay:{path}")) as other:
+        assert ask(one, MetadataQuery()) == ask(other, MetadataQuery())
+        assert one.greeting.private_data == other.greeting.private_data
+
+
+def test_the_script_says_what_is_wrong(tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPT), "replay:/no/such", str(tmp_path / "x")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "ErrorRecordingUnreadable" in done.stderr
+    assert list(tmp_path.iterdir()) == []
