@@ -27,8 +27,6 @@ from servers.kdc import USER, Realm
 from wsman_server import (
     ADMIN,
     UNICODE_USER,
-    Fault,
-    Half,
     ServerTls,
     WsmanServer,
     soap,
@@ -37,6 +35,7 @@ from wsman_server.clients import (
     alive,
     basic_server,
     connect,
+    create_cmd,
     fault_code,
     post,
     run_script,
@@ -318,13 +317,18 @@ def test_nothing_is_left_after_stopping(pwsh: str) -> None:
     assert open_descriptors() <= descriptors
 
 
-def test_errors_of_the_server_itself_come_out() -> None:
-    with (
-        pytest.raises(ExceptionGroup) as raised,
-        WsmanServer(faults=[Fault("connect", Half())]) as server,
-        contextlib.suppress(requests.exceptions.ConnectionError),
-    ):
-        post(server.url)
+def test_errors_of_the_server_itself_come_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = basic_server()
+    monkeypatch.setattr(server.service, "handle", None)
+
+    def use() -> None:
+        with server, contextlib.suppress(requests.exceptions.ConnectionError):
+            create_cmd(server)
+
+    with pytest.raises(ExceptionGroup) as raised:
+        use()
     assert isinstance(raised.value.exceptions[0], TypeError)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from lxml import etree
 from pypsrp.powershell import PowerShell, RunspacePool
@@ -26,8 +27,15 @@ def basic_server(**settings: Any) -> WsmanServer:
     return WsmanServer(auth=["basic"], allow_unencrypted=True, **settings)
 
 
+def require_library(auth: str) -> None:
+    """Skip the test when this machine lacks what clients need for `auth`."""
+    if auth == "credssp":
+        pytest.importorskip("requests_credssp", reason="pip install pypsrp[credssp]")
+
+
 def connect(server: WsmanServer, auth: str = "basic", **options: Any) -> WSMan:
     """A pypsrp client of a server, as ADMIN unless said otherwise."""
+    require_library(auth)
     defaults: dict[str, Any] = {
         "port": server.port,
         "ssl": server.tls is not None,

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
-from http import HTTPStatus
+from http.client import responses
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -189,17 +189,12 @@ class Connection(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
-        largest = self.owner.limits.max_envelope_kb * 1024 + _ENCRYPTION_OVERHEAD
-        if length > largest:
-            # http.sys does not read on; neither may the next request.
-            self._exchange(b"", too_large=True)
-            raise ConnectionLostError
         body = self.rfile.read(length)
         if len(body) < length:
             raise ConnectionLostError
         self._exchange(body)
 
-    def _exchange(self, body: bytes, *, too_large: bool = False) -> None:
+    def _exchange(self, body: bytes) -> None:
         exchange = Exchange(
             method=self.command,
             path=self.path,
@@ -208,7 +203,8 @@ class Connection(BaseHTTPRequestHandler):
         )
         self.owner.exchanges.append(exchange)
         session = _Session(exchange)
-        if too_large:
+        largest = self.owner.limits.max_envelope_kb * 1024 + _ENCRYPTION_OVERHEAD
+        if len(body) > largest:
             answer = _Answer(413, then_close=True)
         elif self.path.rstrip("/").lower() not in self.owner.paths:
             answer = _Answer(404)
@@ -340,8 +336,6 @@ class Connection(BaseHTTPRequestHandler):
             case Reboot(seconds=seconds):
                 self.owner.reboot(seconds)
                 raise ConnectionLostError
-            case _:
-                raise TypeError(f"{effect} cannot happen before a request")
 
     def _reset(self) -> NoReturn:
         with contextlib.suppress(OSError):
@@ -384,7 +378,7 @@ class Connection(BaseHTTPRequestHandler):
         headers += answer.headers
         headers.append(("Date", formatdate(usegmt=True)))
         headers.append(("Content-Length", str(len(body))))
-        phrase = HTTPStatus(answer.status).phrase
+        phrase = responses.get(answer.status, "")
         lines = [f"HTTP/1.1 {answer.status} {phrase}"]
         lines += [f"{name}: {value}" for name, value in headers]
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")

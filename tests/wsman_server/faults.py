@@ -102,6 +102,9 @@ class Reboot:
 Effect = Reset | Stall | Half | Drop | Http | Wsman | Redirect | HostDies | Reboot
 
 
+_WITHOUT_REQUEST = (Reset, Stall, Drop, Reboot)
+
+
 @dataclass(frozen=True)
 class Fault:
     """One row: at the `nth` occurrence of `phase` (from 1), for `times` of them."""
@@ -110,6 +113,10 @@ class Fault:
     effect: Effect
     nth: int = 1
     times: int | None = 1
+
+    def __post_init__(self) -> None:
+        if self.phase == "connect" and not isinstance(self.effect, _WITHOUT_REQUEST):
+            raise ValueError(f"{self.effect} cannot happen before there is a request")
 
     def covers(self, occurrence: int) -> bool:
         if occurrence < self.nth:

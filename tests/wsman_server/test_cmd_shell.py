@@ -25,6 +25,7 @@ from wsman_server.clients import (
     alive,
     basic_server,
     connect,
+    require_library,
     wait_until,
 )
 from wsman_server.cmd_shell import windows_arguments
@@ -37,6 +38,7 @@ engine = pytest.mark.engine
 def test_pywinrm_runs_scripts(
     transport: str, pwsh: str, tls: ServerTls, certificates: Certificates
 ) -> None:
+    require_library(transport)
     over_tls = transport == "ssl"
     with WsmanServer(
         pwsh=pwsh,

@@ -214,3 +214,8 @@ def test_a_receive_that_lost_its_client_takes_nothing() -> None:
         )
         text = answer.findtext(".//rsp:Stream", "", soap.NAMESPACES)
         assert base64.b64decode(text) == b"got it\n"
+
+
+def test_what_cannot_happen_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="before there is a request"):
+        Fault("connect", Half())
