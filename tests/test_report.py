@@ -119,11 +119,17 @@ def test_what_a_host_says_is_made_harmless(text: str, shown: str) -> None:
             PSExportError("host broke", id="E", target="host"),
             "psexport: host broke [E]",
         ),
-        (PSExportError("a\nb", id="E", hint="c\nd"), "psexport: a b [E]. c d"),
+        (PSExportError("a\nb", id="E", hint="c\nd"), "psexport: a b [E]. C d."),
     ],
 )
 def test_an_error_is_one_line(error: PSExportError, line: str) -> None:
     assert error_line(error) == line
+
+
+def test_a_long_message_leaves_room_for_the_id() -> None:
+    line = error_line(PSExportError("x" * 9999, id="E", target="y" * 9999, hint="z."))
+    assert line.endswith("… [E]. Z.")
+    assert len(line) < 2100
 
 
 ENTRY = Entry(

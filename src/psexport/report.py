@@ -23,8 +23,8 @@ from .results import ExportResult
 if TYPE_CHECKING:
     from .authenticode import FileSignature, Verification
 
-#: Longest message line: enough for a path and a sentence.
-_MAX_LINE = 2000
+#: Longest text from elsewhere in a line: enough for a path and a few sentences.
+_MAX_TEXT = 1000
 
 
 def harmless(text: str) -> str:
@@ -33,8 +33,8 @@ def harmless(text: str) -> str:
     Tabs and line breaks become spaces; other control characters, marks that turn the
     direction of writing and halves of surrogate pairs become visible escapes.
     """
-    if len(text) > _MAX_LINE:
-        text = text[: _MAX_LINE - 1] + "…"
+    if len(text) > _MAX_TEXT:
+        text = text[: _MAX_TEXT - 1] + "…"
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_visible, text))
@@ -57,11 +57,11 @@ def problem_line(
     message: str, id: str, target: str | None = None, hint: str | None = None
 ) -> str:
     """Return one line that says what failed, its id, and what to do about it."""
-    about = f"{target}: " if target and target not in message else ""
-    line = f"psexport: {about}{message.rstrip(' .')} [{id}]"
+    about = f"{harmless(target)}: " if target and target not in message else ""
+    line = f"psexport: {about}{harmless(message).rstrip(' .')} [{harmless(id)}]"
     if hint:
-        line += f". {hint[0].upper()}{hint[1:].removesuffix('.')}."
-    return harmless(line)
+        line += f". {hint[0].upper()}{harmless(hint[1:]).removesuffix('.')}."
+    return line
 
 
 def as_json(result: ExportResult) -> str:
