@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from psexport.errors import TransportError
+from psexport.errors import PSExportError, TransportError
 from psexport.transport import outofproc
 from psexport.transport.base import (
     Call,
@@ -25,6 +27,7 @@ from psexport.transport.base import (
     Stream,
 )
 from psexport.transport.outofproc import OutOfProcessSession
+from psexport.transport.packets import Packet, render
 
 FAKE = Path(__file__).with_name("fake_host.py")
 QUICK = Limits(open=10, silence=10, close=2)
@@ -244,3 +247,30 @@ def test_a_forgotten_session_ends_its_process() -> None:
     process._finalizer()
     assert not alive(process.pid)
     opened.close()
+
+
+PRINT = "import sys; sys.stdout.buffer.write(bytes.fromhex(sys.argv[1]))"
+OUTPUT = st.lists(
+    st.one_of(
+        st.binary(max_size=60),
+        st.just(b"\n"),
+        st.sampled_from(["DataAck", "CommandAck", "CloseAck", "Close", "Command"]).map(
+            lambda kind: render(Packet(kind, None))
+        ),
+        st.binary(max_size=60).map(lambda data: render(Packet("Data", None, data))),
+    ),
+    max_size=6,
+).map(b"".join)
+
+
+@settings(max_examples=20)
+@given(OUTPUT)
+def test_any_output_is_a_clear_error(output: bytes) -> None:
+    command = [sys.executable, "-S", "-c", PRINT, output.hex()]
+    with pytest.raises(PSExportError) as caught:
+        OutOfProcessSession(command, name="fake", limits=QUICK)
+    assert caught.value.id in (
+        "ErrorSessionOpen",
+        "ErrorSessionProtocol",
+        "ErrorMessageTooLarge",
+    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,3 +144,68 @@ def test_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TransportError) as caught:
         ssh.command(parse("ssh://server01"), interactive=False)
     assert caught.value.id == "ErrorSshNotFound"
+
+
+LOGIN = """
+import os, sys
+# The first terminal that a session's leader opens is its own.
+os.open(os.ttyname(0), os.O_RDWR)
+from psexport.connection import parse
+from psexport.transport import connect
+from psexport.transport.base import Call, Commands
+options = [f"{n}={v}" for n, v in (pair.split("=", 1) for pair in sys.argv[3:])]
+given = {"Options": options, "KeyFilePath": sys.argv[2]}
+with connect(parse(sys.argv[1], given)) as session:
+    with session.ask(Commands((Call("Get-It"),))) as answer:
+        print(next(iter(answer)).data.decode())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_ssh_asks_at_the_terminal(server: sshd.SshServer, tmp_path: Path) -> None:
+    locked = tmp_path / "key"
+    locked.write_bytes(server.key_file.read_bytes())
+    locked.chmod(0o600)
+    command = [
+        "ssh-keygen",
+        "-q",
+        "-p",
+        "-P",
+        "",
+        "-N",
+        "opensesame",
+        "-f",
+        str(locked),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    options = [
+        f"{name}={value}"
+        for name, value in server.client_options.items()
+        if name != "BatchMode"
+    ]
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOGIN, server.url, str(locked), *options],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = b""
+    answered = False
+    try:
+        # At its end a terminal gives an error on Linux, and nothing elsewhere.
+        with contextlib.suppress(OSError):
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+                if b"passphrase" in shown and not answered:
+                    answered = True
+                    os.write(ours, b"opensesame\n")
+        assert process.wait(30) == 0, shown
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    assert answered
+    assert b"<S>hello</S>" in shown
