@@ -397,12 +397,13 @@ def _finished(prepared: Prepared, path: str, text: str) -> bytes:
 
 
 def _locator(path: str, text: str) -> Locate:
-    """Return what says where in a file an offset is: in which command, or in which
-    file.
-    """
+    """Return what says which command, or else which file, an offset is in."""
 
     def locate(offset: int) -> str:
         start = text.rfind("\nfunction ", 0, offset)
+        if start < 0:
+            # What stands above the commands repeats what is in one of them.
+            start = text.rfind("\nfunction ", 0, text.rfind(text[offset]))
         if start < 0 or not path.endswith(".psm1"):
             return path
         return f"the command {text[start:].split(maxsplit=2)[1]} in {path}"
