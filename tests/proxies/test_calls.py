@@ -12,7 +12,8 @@ pytestmark = pytest.mark.engine
 
 #: Without the command's own attributes a proxy refuses nothing, so that the host sees
 #: an ArrayList where a local caller's array would not even be bound.
-LOOSE_ONLY = ("Get-Adv -Name @('a','b')",)
+#: And what the binder does not know reaches it as text, apart from what stands around.
+LOOSE_ONLY = ("Get-Adv -Name @('a','b')", "Get-ConstrainedRest do a b -c")
 
 
 @pytest.fixture(scope="module")

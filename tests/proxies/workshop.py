@@ -24,7 +24,9 @@ HERE = Path(__file__).parent
 HOST = HERE / "host.ps1"
 CALLS = HERE / "calls.txt"
 _RUNNER = HERE / "run_calls.ps1"
-_DEFINITION = re.compile(r"^(?:function|filter) (?!global:)([^\s{(]+)|^Set-Alias (\S+)", re.M)
+_DEFINITION = re.compile(
+    r"^(?:function|filter) (?!global:)([^\s{(]+)|^Set-Alias (\S+)", re.M
+)
 
 
 def command_names(host_script: Path) -> tuple[str, ...]:

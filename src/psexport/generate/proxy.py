@@ -44,6 +44,9 @@ from .types import constraint, range_literal
 #: Parameters of a loose proxy that no caller names.
 INPUT = "__PSExportInput"
 REST = "__PSExportRest"
+#: Stands before a number: what stands at that position.
+ARGUMENT = "__PSExportArgument"
+_MOST_ARGUMENTS = 10
 #: The one variable that the text of a proxy uses.
 CALL = "PSExportCall"
 #: Types that take any object of a pipeline.
@@ -67,7 +70,8 @@ class ProxyText:
     """The text of a proxy, and what the rest of the module must know of it.
 
     :ivar command: the command, as the host calls it.
-    :ivar special: entries for the runtime's table: ``Renamed``, ``Rest``, ``Input``.
+    :ivar special: entries for the runtime's table: ``Renamed``, ``Input``,
+        ``Arguments``, ``Positional``, ``Rest``.
     :ivar left_out: what the metadata lost, in words.
     """
 
@@ -127,12 +131,29 @@ def render(
     special: dict[str, LiteralValue] = {}
     if renamed:
         special["Renamed"] = {new: old for old, new in sorted(renamed.items())}
-    if shape is Shape.LOOSE:
+    if shape is Shape.LOOSE or (shape is Shape.TYPED and _leaves_input(command)):
         special["Input"] = INPUT
         lines.append(
             "[Parameter(ValueFromPipeline,DontShow)][AllowNull()]"
             f"[AllowEmptyString()][AllowEmptyCollection()]${{{INPUT}}}"
         )
+    if shape is Shape.LOOSE:
+        # Of the remaining arguments nobody could tell "1 2" from "@(1, 2)".
+        arguments = [
+            f"{ARGUMENT}{position}"
+            for position in range(min(len(command.parameters), _MOST_ARGUMENTS))
+        ]
+        special["Arguments"] = arguments
+        special["Positional"] = [
+            parameter.name
+            for parameter in command.parameters
+            if any(one.position is not None for one in parameter.memberships)
+        ]
+        lines += [
+            f"[Parameter(Position={position},DontShow)][AllowNull()]"
+            f"[AllowEmptyString()][AllowEmptyCollection()]${{{argument}}}"
+            for position, argument in enumerate(arguments)
+        ]
     if shape is Shape.LOOSE or (shape is Shape.TYPED and _needs_rest(command)):
         special["Rest"] = REST
         lines.append(
@@ -197,6 +218,20 @@ def _is_paging(command: Command, parameter: Parameter) -> bool:
 def _needs_rest(command: Command) -> bool:
     return command.has_dynamic_parameters and not any(
         membership.from_remaining
+        for parameter in command.parameters
+        for membership in parameter.memberships
+    )
+
+
+def _leaves_input(command: Command) -> bool:
+    """Whether only the host's types tell if a parameter takes an input object.
+
+    Typed, a script block given to it by name would be run for each object; untyped, it
+    is bound to the block, and nothing would be left to take the objects.
+    """
+    return any(
+        membership.from_pipeline
+        and _client_type(parameter, Shape.TYPED, False) is None
         for parameter in command.parameters
         for membership in parameter.memberships
     )

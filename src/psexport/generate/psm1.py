@@ -11,6 +11,15 @@ from ..pslang.render import LiteralValue
 from .proxy import ProxyText
 
 _PARAMETERS = "param([object] $PSSessionOverride, [object] $PSSessionOptionOverride)\n"
+#: Windows PowerShell reads UTF-8 without a mark in its ANSI code page, where bytes of a
+#: letter may be a quotation mark, and end a string that holds text of the host. So a
+#: script that is not ASCII runs nothing before it knows that it was read as written.
+_GUARD = """\
+if ('\u00e9'.Length -ne 1) {
+    throw 'This file is UTF-8 and was read as something else. Export it again with ' +
+        '-Encoding utf8BOM.'
+}
+"""
 _START = """\
 Initialize-PSExport $PSSessionOverride $PSSessionOptionOverride
 if ($ExecutionContext.SessionState.Module) {
@@ -68,4 +77,8 @@ def render(
         )
         parts.append(f"Set-PSExportAlias @{{\n{pairs}\n}}\n")
     parts.append("Export-ModuleMember -Function * -Alias *\n")
-    return "".join(parts)
+    text = "".join(parts)
+    if text.isascii():
+        return text
+    at = text.index(_PARAMETERS) + len(_PARAMETERS)
+    return text[:at] + _GUARD + text[at:]

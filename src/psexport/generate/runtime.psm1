@@ -32,14 +32,19 @@ $script:PSExportState = @{
 $script:PSExportClientSide = 'ErrorVariable', 'WarningVariable', 'InformationVariable',
     'OutVariable', 'OutBuffer', 'PipelineVariable', 'AsJob'
 
-# What a host in full language mode runs where an argument holds script blocks: those
-# travel as text, and become script blocks again where they arrive.
+# What a host in full language mode runs where an argument holds script blocks or
+# enums: those travel as text, and become what they were again where they arrive.
 $script:PSExportThaw = @'
 $thaw = {
     param($value)
     if ($value -is [System.Collections.IDictionary]) {
         if ($value.Count -eq 1 -and $value.Contains('psexport:block')) {
             return [scriptblock]::Create($value['psexport:block'])
+        }
+        if ($value.Count -eq 2 -and $value.Contains('psexport:enum')) {
+            $type = $value['psexport:enum'] -as [type]
+            if (-not $type) { return $value['value'] }
+            return [enum]::Parse($type, $value['value'])
         }
         if ($value.Count -eq 1 -and $value.Contains('psexport:name')) {
             $token = [psobject] $value['psexport:name']
@@ -126,13 +131,16 @@ function Get-PSExportRecorder {
 function ConvertTo-PSExportFrozen {
     <#
     .SYNOPSIS
-    Copies a value with its script blocks marked, for the host to make them again.
+    Copies a value with what would not survive the way marked, for the host to restore.
     .OUTPUTS
-    The value itself where it holds no script block, else the marked copy.
+    The value itself where nothing in it needs that, else the marked copy.
     #>
     [CmdletBinding()]
     param([AllowNull()] [object] $Value, [int] $Depth = 0)
     if ($Value -is [scriptblock]) { return @{ 'psexport:block' = $Value.ToString() } }
+    if ($Value -is [enum]) {
+        return @{ 'psexport:enum' = $Value.GetType().FullName; value = "$Value" }
+    }
     if ($Depth -lt 8) {
         if ($Value -is [System.Collections.IDictionary]) {
             $copy = $null
@@ -167,20 +175,20 @@ function ConvertTo-PSExportFrozen {
 }
 
 
-function Test-PSExportBlock {
+function Test-PSExportFragile {
     <#
     .SYNOPSIS
-    Whether a value is or holds a script block.
+    Whether a value is or holds what arrives as something else: a block, an enum.
     #>
     [CmdletBinding()]
     [OutputType([bool])]
     param([AllowNull()] [object] $Value, [int] $Depth = 0)
-    if ($Value -is [scriptblock]) { return $true }
+    if ($Value -is [scriptblock] -or $Value -is [enum]) { return $true }
     if ($Depth -lt 8 -and $Value -isnot [string] -and $Value -isnot [byte[]]) {
         if ($Value -is [System.Collections.IDictionary]) { $Value = $Value.Values }
         elseif ($Value -isnot [System.Collections.IList]) { return $false }
         foreach ($one in $Value) {
-            if (Test-PSExportBlock $one ($Depth + 1)) { return $true }
+            if (Test-PSExportFragile $one ($Depth + 1)) { return $true }
         }
     }
     $false
@@ -226,16 +234,7 @@ function Start-PSExportCall {
     $special = $script:PSExportSpecial[$Name]
     if ($special) {
         if ($special.ContainsKey('Input')) { $values.Remove($special.Input) }
-        if ($special.ContainsKey('Rest') -and $values.ContainsKey($special.Rest)) {
-            foreach ($one in $values[$special.Rest]) {
-                # The binder leaves a parameter that it does not know as text.
-                if ($one -is [string] -and $one -match '^[-\u2013\u2014\u2015][\w?]') {
-                    $one = @{ 'psexport:name' = $one }
-                }
-                $null = $tokens.Add($one)
-            }
-            $values.Remove($special.Rest)
-        }
+        Add-PSExportToken $tokens $special $values
         if ($special.ContainsKey('Renamed')) {
             foreach ($key in $special.Renamed.Keys) {
                 if ($values.ContainsKey($key)) {
@@ -285,6 +284,59 @@ function Start-PSExportCall {
         Start-PSExportPipeline $call
     }
     $call
+}
+
+
+function Add-PSExportToken {
+    <#
+    .SYNOPSIS
+    Puts what a proxy could not bind itself into the order in which it was typed.
+    .DESCRIPTION
+    The binder gives positions their arguments first, and leaves the names that it does
+    not know, as text, with what remains. As many arguments as there are positions not
+    taken by name come first; then each name with its argument.
+    #>
+    [CmdletBinding()]
+    param(
+        [System.Collections.ArrayList] $Tokens,
+        [hashtable] $Special,
+        [hashtable] $Values
+    )
+    $names = [System.Collections.ArrayList]::new()
+    $plain = [System.Collections.ArrayList]::new()
+    foreach ($key in $Special['Arguments']) {
+        if ($Values.ContainsKey($key)) {
+            $null = $plain.Add($Values[$key])
+            $Values.Remove($key)
+        }
+    }
+    if ($Special.ContainsKey('Rest') -and $Values.ContainsKey($Special.Rest)) {
+        foreach ($one in $Values[$Special.Rest]) {
+            if ($one -is [string] -and $one -match '^[-\u2013\u2014\u2015][\p{L}_?]') {
+                $null = $names.Add(@{ 'psexport:name' = $one })
+            } elseif ($Special['Arguments'] -or -not $names.Count) {
+                $null = $plain.Add($one)
+            } else {
+                $null = $names.Add($one)
+            }
+        }
+        $Values.Remove($Special.Rest)
+    }
+    $first = $plain.Count
+    if ($names.Count) {
+        $first = 0
+        foreach ($key in $Special['Positional']) {
+            if (-not $Values.ContainsKey($key)) { $first++ }
+        }
+    }
+    for ($i = 0; $i -lt $plain.Count; $i++) {
+        if ($i -ge $first -and $names.Count) {
+            $null = $Tokens.Add($names[0])
+            $names.RemoveAt(0)
+        }
+        $null = $Tokens.Add($plain[$i])
+    }
+    $Tokens.AddRange($names)
 }
 
 
@@ -388,7 +440,7 @@ function Start-PSExportPipeline {
     $shell = [powershell]::Create()
     $shell.Runspace = $Call.Runspace
     if ($script:PSExport.FullLanguage -and
-        ((Test-PSExportBlock $Call.Bound) -or (Test-PSExportBlock $Call.Rest))) {
+        ((Test-PSExportFragile $Call.Bound) -or (Test-PSExportFragile $Call.Rest))) {
         $text = $script:PSExportScript
         if ($Call.ExpectingInput) { $text = $script:PSExportScriptWithInput }
         $null = $shell.AddScript($text, $true)
