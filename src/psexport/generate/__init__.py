@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..connection import Connection
-from ..model import Catalogue, Proxy, Selection, Skipped
+from ..model import Alias, Catalogue, Proxy, Selection, Skipped
 from ..pslang import fold
 from ..pslang.render import LiteralValue, UnrenderableError
 from . import format, proxy, psm1
@@ -116,7 +116,8 @@ def build_module(
         target=target,
         version=options.version,
         functions=functions,
-        aliases=list(aliases),
+        # All of them: one whose command is not exported is a function of its name.
+        aliases=[alias.name for alias in selection.aliases if _has(alias, made)],
         format_file=format_file,
         provenance={
             "Host": target,
@@ -152,6 +153,10 @@ def _proxies(
         rendered.append((each.name, text))
         notes += [(each.name, one) for one in text.left_out]
     return rendered, skipped, notes
+
+
+def _has(alias: Alias, functions: frozenset[str]) -> bool:
+    return (alias.target or alias.name) in functions
 
 
 def _fingerprint(*texts: str) -> str:

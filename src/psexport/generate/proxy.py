@@ -230,8 +230,7 @@ def _leaves_input(command: Command) -> bool:
     is bound to the block, and nothing would be left to take the objects.
     """
     return any(
-        membership.from_pipeline
-        and _client_type(parameter, Shape.TYPED, False) is None
+        membership.from_pipeline and _client_type(parameter, Shape.TYPED, False) is None
         for parameter in command.parameters
         for membership in parameter.memberships
     )

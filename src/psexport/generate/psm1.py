@@ -15,10 +15,10 @@ _PARAMETERS = "param([object] $PSSessionOverride, [object] $PSSessionOptionOverr
 #: letter may be a quotation mark, and end a string that holds text of the host. So a
 #: script that is not ASCII runs nothing before it knows that it was read as written.
 _GUARD = """\
-if ('\u00e9'.Length -ne 1) {
-    throw 'This file is UTF-8 and was read as something else. Export it again with ' +
-        '-Encoding utf8BOM.'
-}
+if ({sample}.Length -ne {length}) {{
+    throw 'This file was read in another encoding than it was written in. Export it ' +
+        'again with -Encoding utf8BOM.'
+}}
 """
 _START = """\
 Initialize-PSExport $PSSessionOverride $PSSessionOptionOverride
@@ -76,9 +76,18 @@ def render(
             for name, target in aliases.items()
         )
         parts.append(f"Set-PSExportAlias @{{\n{pairs}\n}}\n")
-    parts.append("Export-ModuleMember -Function * -Alias *\n")
+    parts.append("Microsoft.PowerShell.Core\\Export-ModuleMember -Function * -Alias *\n")
     text = "".join(parts)
     if text.isascii():
         return text
+    sample = next(filter(str.isalnum, filter(_beyond_ascii, text)), None)
+    sample = sample or next(filter(_beyond_ascii, text))
+    guard = _GUARD.format(
+        sample=Quoted(sample).render(), length=len(sample.encode("utf-16-le")) // 2
+    )
     at = text.index(_PARAMETERS) + len(_PARAMETERS)
-    return text[:at] + _GUARD + text[at:]
+    return text[:at] + guard + text[at:]
+
+
+def _beyond_ascii(character: str) -> bool:
+    return character > "\x7f"
