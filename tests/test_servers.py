@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from servers.processes import Daemon, find_program, free_port
 from servers.proxy import Proxy
 from servers.sshd import SshServer
 from wsman_server import ADMIN, ServerTls, WsmanServer, soap
+from wsman_server.clients import wait_until
 
 
 def is_open(port: int) -> bool:
@@ -35,6 +38,30 @@ def test_a_daemon_that_ends_tells_why(tmp_path: Path) -> None:
     daemon = Daemon(["/bin/sh", "-c", "echo sorry >&2; exit 1"], tmp_path / "log")
     with pytest.raises(RuntimeError, match="sorry"):
         daemon.wait_for_port(free_port())
+
+
+def test_a_daemon_ends_with_a_killed_run(tmp_path: Path) -> None:
+    port = free_port()
+    script = (
+        "import pathlib, sys, time\n"
+        "from servers.processes import Daemon\n"
+        "serve = [sys.executable, '-m', 'http.server', '--bind', '127.0.0.1']\n"
+        f"daemon = Daemon([*serve, '{port}'], pathlib.Path('log'))\n"
+        f"daemon.wait_for_port({port})\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        stdout=subprocess.PIPE,
+    )
+    with run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"ready\n"
+        run.kill()
+    wait_until(lambda: not is_open(port))
 
 
 # Certificates

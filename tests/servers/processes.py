@@ -48,9 +48,11 @@ class Daemon:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._log = log
+        # A run of the tests that is killed must not leave daemons behind.
+        watched = [find_program("setpriv", "util-linux"), "--pdeathsig", "TERM"]
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                list(command),
+                [*watched, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

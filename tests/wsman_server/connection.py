@@ -205,7 +205,7 @@ class Connection(BaseHTTPRequestHandler):
         session = _Session(exchange)
         largest = self.owner.limits.max_envelope_kb * 1024 + _ENCRYPTION_OVERHEAD
         if len(body) > largest:
-            answer = _Answer(413, then_close=True)
+            answer = _Answer(413, headers=(("Connection", "close"),), then_close=True)
         elif self.path.rstrip("/").lower() not in self.owner.paths:
             answer = _Answer(404)
         elif self.command != "POST":
