@@ -40,9 +40,7 @@ def test_an_answer_becomes_a_catalogue() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        failure(
-            "Cannot invoke method. Only core types.", "MethodInvocationNotSupported"
-        ),
+        failure("Cannot invoke method.", "MethodInvocationNotSupported"),
         [*output(piece([command("a")]))[:1], *failure("It stopped in the middle")],
         [Record(Stream.STATE, b"", PipelineState.STOPPED)],
     ],

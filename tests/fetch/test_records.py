@@ -37,7 +37,7 @@ def test_a_command() -> None:
         whole(
             [
                 "host",
-                ["7.5.1", "Core", "An OS", "FullLanguage", "de-DE", "en-US", "me"],
+                ["7.5.1", "Core", "OS", "FullLanguage", "de-DE", "en-US", "me"],
             ],
             ["expect", 1],
             STRING,
@@ -112,7 +112,7 @@ def test_a_command() -> None:
         HostModule("Some.Module", "1.2", "6b2a4c1e-0f3e-4a54-9f0e-5d0f6f0f9a01"),
     )
     assert catalogue.host == Host(
-        "7.5.1", "Core", "An OS", "FullLanguage", "de-DE", "en-US", identity="me"
+        "7.5.1", "Core", "OS", "FullLanguage", "de-DE", "en-US", identity="me"
     )
     assert catalogue.unreadable == ()
 
@@ -142,10 +142,8 @@ def test_aliases() -> None:
 def test_sets_are_in_the_hosts_order(
     default: str, places: list[Any], sets: tuple[str, ...]
 ) -> None:
-    answer = whole(
-        STRING, parameter("P", places=places), command("c", 0, default=default)
-    )
-    (told,) = read(answer).commands
+    one = parameter("P", places=places)
+    (told,) = read(whole(STRING, one, command("c", 0, default=default))).commands
     assert told.sets == sets
     assert told.default_set == (default if default not in ("", ALL_SETS) else None)
 

@@ -66,7 +66,7 @@
     # What went wrong is told, and the answer goes on.
     $putTrouble = {
         param($kind, $what, $trouble)
-        & $put $kind (& $quoteAll $what, $trouble.Exception.Message)
+        & $put $kind (& $quoteAll $what, $trouble.Exception.GetBaseException().Message)
     }
 
     $flush = {
@@ -95,7 +95,8 @@
     $importModules = {
         foreach ($one in $Module) {
             # A wildcard means what is imported already, here as in Get-Command.
-            if ($one -notmatch '[*?[]' -and -not (Get-Module -Name $one)) {
+            $is = $one -match '[*?[]' -or $one -eq 'Microsoft.PowerShell.Core'
+            if (-not $is -and -not (Get-Module -Name $one)) {
                 & $import @{ Name = $one }
             }
         }
@@ -257,7 +258,14 @@
             if ($null -eq $skip) { $skip = & $addSkip $says }
 
             # Its parameters, as their numbers.
-            $numbers = foreach ($parameter in $target.Parameters.Values) {
+            $all = $target.Parameters
+            if ($null -eq $all -and $null -ne $target -and
+                $target -isnot [Management.Automation.ApplicationInfo]) {
+                # PowerShell says nothing of an error in a declaration; this throws it.
+                $property = $target.GetType().GetProperty('Parameters')
+                $all = $property.GetValue($target, $null)
+            }
+            $numbers = foreach ($parameter in $all.Values) {
                 $names = $parameter.Name
                 if ($skip.ContainsKey($names)) { continue }
                 if ($parameter.Aliases.Count) {
@@ -463,6 +471,7 @@
         $types = [Management.Automation.CommandTypes] ($CommandType -band
             [int] [Management.Automation.CommandTypes]::All)
         $specifications = @(foreach ($one in $FullModule) {
+            if ($one.Count -eq 2) { $one[1]; continue }    # just a name
             $specification = @{}
             for ($at = 0; $at -lt $one.Count; $at += 2) {
                 $specification[$one[$at]] = $one[$at + 1]
