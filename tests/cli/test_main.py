@@ -75,7 +75,7 @@ MADE = [
     Made("HOST ./X -CommandName Get-T* Test* -vb:0", "Get-Thing Test-Files"),
     Made("HOST ./X Get-[STU]*", "Get-Thing"),
     Made("HOST ./X ?et-Thing", "Get-Thing Set-Thing"),
-    Made("HOST ./X gth", "gth"),
+    Made("HOST ./X gth", "gth", aliases="gth"),
     Made("HOST ./X gth,Get-Thing", "Get-Thing", aliases="gth"),
     Made("HOST ./X Get-Thing Thing.Type", "Get-Thing", "Thing.Type"),
     Made("HOST ./X Get-Thing *", "Get-Thing", VIEWS),

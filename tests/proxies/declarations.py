@@ -93,7 +93,7 @@ def _parameters(random: Random, sets: list[str], advanced: bool) -> list[_Parame
         if advanced:
             parts.append(_attributes(random, sets, position))
         if random.random() < 0.15:
-            parts.append(f"[Alias('{name}Too','{name[0]}9')]")
+            parts.append(f"[Alias('{name}Too','{name}9')]")
         if kind != "switch":
             parts.append(_validation(random, kind))
         if kind != "object" or random.random() < 0.5:

@@ -245,7 +245,11 @@ class Client:
         self, type: MessageType, data: bytes, pipeline: uuid.UUID | None
     ) -> None:
         """Answer a host call with an error: there is nobody to ask here."""
-        from psrpcore.types import PipelineHostResponse, RunspacePoolHostResponse
+        from psrpcore.types import (
+            HostMethodIdentifier,
+            PipelineHostResponse,
+            RunspacePoolHostResponse,
+        )
 
         try:
             document = clixml.parse(data)
@@ -256,6 +260,8 @@ class Client:
             raise violation(f"a {type.name} is {error.message}") from None
         if call is None or method is None or call == _NO_ANSWER:
             return
+        if method not in HostMethodIdentifier._value2member_map_:
+            raise violation(f"a {type.name} of an unknown method, {method}")
         said_no = {"ci": call, "mi": method, "me": _no_host()}
         if type is MessageType.PIPELINE_HOST_CALL:
             refusal: Any = PipelineHostResponse(**said_no)
