@@ -7,14 +7,14 @@ it; who adds a kind of file adds such a module and a line in :func:`build_module
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..connection import Connection
-from ..model import Alias, Catalogue, Proxy, Selection, Skipped
+from ..model import Alias, Catalogue, Host, Proxy, Selection, Skipped
 from ..pslang import fold
 from ..pslang.render import LiteralValue, UnrenderableError
-from . import format, proxy, psm1
+from . import about, format, help, proxy, psm1
 from .endpoint import endpoint
 from .psd1 import Manifest
 
@@ -27,7 +27,7 @@ class ModuleOptions:
     :ivar connection: how the host was reached, and will be again.
     :ivar compatible: make what Export-PSSession would have made.
     :ivar include_script_block: keep code of the host in views.
-    :ivar include_help: write help files where the catalogue has help.
+    :ivar include_help: write help of the commands, and of the module itself.
     :ivar version: of the module.
     :ivar modules: modules to import on each new session.
     :ivar secret: name of the SecretManagement secret with the host's credential.
@@ -73,7 +73,15 @@ def build_module(
     :param selection: what becomes part of it; all its names are safe.
     :param catalogue: where the selection came from: the host, and help.
     """
-    proxies, skipped, notes = _proxies(selection.proxies, options)
+    topics: list[help.HelpFile] = []
+    if options.include_help:
+        topics += help.render(options.name, selection.proxies, catalogue.help)
+    proxies, skipped, notes = _proxies(
+        selection.proxies,
+        options,
+        # The first file is found by its name.
+        {name: file.name for file in topics[1:] for name in file.commands},
+    )
     functions = [name for name, _ in proxies]
     made = frozenset(functions)
     aliases = {
@@ -104,9 +112,13 @@ def build_module(
     }
     banner = (
         f"The module {options.name}, made by psexport.\n"
-        f"Its commands are commands of {target} and run there. How it finds its session,"
-        f" and how to give it another: Get-Help about_{options.name}"
+        f"Its commands are commands of {target} and run there."
     )
+    if options.include_help:
+        banner += (
+            " How it finds its session, and how to give it another: "
+            f"Get-Help about_{options.name}"
+        )
     script = psm1.render(
         banner, settings, [text for _, text in proxies], aliases, specials
     )
@@ -119,6 +131,7 @@ def build_module(
         # All of them: one whose command is not exported is a function of its name.
         aliases=[alias.name for alias in selection.aliases if _has(alias, made)],
         format_file=format_file,
+        has_about=options.include_help,
         provenance={
             "Host": target,
             "HostVersion": host.version,
@@ -128,8 +141,11 @@ def build_module(
             "Fingerprint": _fingerprint(script, views.text),
         },
     )
+    files = {f"{options.name}.psm1": script, format_file: views.text}
+    if options.include_help:
+        files |= _help(topics, host, options, notes)
     return GeneratedModule(
-        files={f"{options.name}.psm1": script, format_file: views.text},
+        files=files,
         manifest=manifest,
         skipped=(*skipped, *views.skipped),
         notes=tuple(notes),
@@ -137,14 +153,19 @@ def build_module(
 
 
 def _proxies(
-    chosen: tuple[Proxy, ...], options: ModuleOptions
+    chosen: tuple[Proxy, ...], options: ModuleOptions, help_files: Mapping[str, str]
 ) -> tuple[list[tuple[str, proxy.ProxyText]], list[Skipped], list[tuple[str, str]]]:
     rendered = []
     skipped = []
     notes = []
     for each in chosen:
         try:
-            text = proxy.render(each.command, each.name, compatible=options.compatible)
+            text = proxy.render(
+                each.command,
+                each.name,
+                compatible=options.compatible,
+                help_file=help_files.get(each.name, ""),
+            )
         except UnrenderableError as error:
             # Selection lets no such name through; text elsewhere in the metadata may
             # still be what no file can hold, and costs this command alone.
@@ -157,6 +178,24 @@ def _proxies(
 
 def _has(alias: Alias, functions: frozenset[str]) -> bool:
     return (alias.target or alias.name) in functions
+
+
+def _help(
+    topics: Sequence[help.HelpFile],
+    host: Host,
+    options: ModuleOptions,
+    notes: Sequence[tuple[str, str]],
+) -> dict[str, str]:
+    """Return the files of help, in each of their folders."""
+    texts = {file.name: file.text for file in topics}
+    texts[f"about_{options.name}.help.txt"] = about.render(
+        options.name, options.connection, host, secret=options.secret, notes=notes
+    )
+    return {
+        f"{culture}/{name}": text
+        for culture in help.cultures(host.ui_culture)
+        for name, text in texts.items()
+    }
 
 
 def _fingerprint(*texts: str) -> str:

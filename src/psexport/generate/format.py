@@ -4,14 +4,10 @@ What can be loaded, and what may be run, is decided by :mod:`.loadable`; here it
 only written. PowerShell looks up the views of a deserialized object under its original
 type names, so a type is named once. The conditions of an entry are looked up
 literally, so they are written for both names.
-
-The text is ASCII: what is not is a character reference, so that the file reads the
-same in every encoding that a module may be written in.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -37,7 +33,8 @@ from ..views import (
     View,
     WideControl,
 )
-from .loadable import NOT_XML, Loader, NotLoadableError, writable
+from .loadable import Loader, NotLoadableError, writable
+from .xml import DECLARATION, leaf
 
 _DESERIALIZED = "Deserialized."
 
@@ -104,10 +101,10 @@ def render(
 
 
 class _Xml:
-    """Elements as text: tags are ours, and text is escaped here and nowhere else."""
+    """Elements below each other, indented."""
 
     def __init__(self) -> None:
-        self._lines = ['<?xml version="1.0"?>']
+        self._lines = [DECLARATION]
         self._margin = ""
 
     def element(self, tag: str) -> _Element:
@@ -126,9 +123,8 @@ class _Xml:
         self._lines.append(f"{self._margin}<{tag} />")
 
     def leaf(self, tag: str, text: str) -> None:
-        """An element with text; what XML cannot hold becomes U+FFFD."""
-        escaped = _TO_ESCAPE.sub(_reference, text)
-        self._lines.append(f"{self._margin}<{tag}>{escaped}</{tag}>")
+        """An element with text."""
+        self._lines.append(self._margin + leaf(tag, text))
 
     def text(self) -> str:
         return "\n".join([*self._lines, ""])
@@ -148,17 +144,6 @@ class _Element:
 
     def __exit__(self, *_: object) -> None:
         self._xml.end(self._tag)
-
-
-_TO_ESCAPE = re.compile("[^\x20-\x25\x27-;=?-~]")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-
-
-def _reference(match: re.Match[str]) -> str:
-    character = match[0]
-    if character in _ENTITIES:
-        return _ENTITIES[character]
-    return "&#xFFFD;" if NOT_XML.match(character) else f"&#x{ord(character):X};"
 
 
 class _ViewWriter:

@@ -13,7 +13,6 @@ It is a function from trees to trees. What was left out is kept as notes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol, TypeVar
@@ -44,9 +43,7 @@ from ..views import (
     WideEntry,
 )
 from . import expressions
-
-#: What XML 1.0 cannot hold, not even as a reference.
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from .xml import NOT_XML
 
 #: Prints nothing, where an element that is empty or missing would be an error.
 BLANK = DisplayEntry(";", is_script=True)

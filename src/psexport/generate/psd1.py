@@ -23,6 +23,7 @@ class Manifest:
     """What the manifest of one module says.
 
     :ivar target: the host, as it is called in messages.
+    :ivar has_about: whether there is a topic about_NAME.
     :ivar provenance: further entries of ``PrivateData.PSExport``.
     """
 
@@ -32,6 +33,7 @@ class Manifest:
     functions: Sequence[str]
     aliases: Sequence[str]
     format_file: str
+    has_about: bool
     provenance: Mapping[str, LiteralValue]
 
     def render(self, file_hashes: Mapping[str, str] | None = None) -> str:
@@ -43,13 +45,15 @@ class Manifest:
         provenance = dict(self.provenance)
         if file_hashes:
             provenance["FileHashes"] = dict(sorted(file_hashes.items()))
+        description = f"Commands of {self.target}, which run there."
+        if self.has_about:
+            description += f" See about_{self.name}."
         entries: dict[str, LiteralValue] = {
             "RootModule": f"{self.name}.psm1",
             "ModuleVersion": self.version,
             "GUID": str(uuid.uuid5(_NAMESPACE, f"{self.name}\n{self.target}")),
             "Author": "psexport",
-            "Description": f"Commands of {self.target}, which run there. See "
-            f"about_{self.name}.",
+            "Description": description,
             "PowerShellVersion": "5.1",
             "CompatiblePSEditions": ["Desktop", "Core"],
             "FormatsToProcess": [self.format_file],

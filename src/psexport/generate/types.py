@@ -16,7 +16,7 @@ import functools
 from .. import pslang
 
 #: Full name → how PowerShell people write it.
-_ACCELERATORS = {
+ACCELERATORS = {
     "System.Boolean": "bool",
     "System.Byte": "byte",
     "System.Char": "char",
@@ -56,7 +56,7 @@ _SPELLED = {
 _NULLABLE = "System.Nullable`1[["
 _VALUE_TYPES = frozenset(
     name
-    for name, short in _ACCELERATORS.items()
+    for name, short in ACCELERATORS.items()
     if short
     not in (
         "hashtable",
@@ -90,7 +90,7 @@ def constraint(type_name: str) -> str | None:
     if type_name.startswith(_NULLABLE) and type_name.endswith("]]"):
         inner = type_name[len(_NULLABLE) : -2]
         return f"Nullable[{inner}]" if inner in _VALUE_TYPES else None
-    short = _ACCELERATORS.get(type_name)
+    short = ACCELERATORS.get(type_name)
     return None if short is None else _SPELLED.get(short, short)
 
 
