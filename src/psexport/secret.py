@@ -82,6 +82,28 @@ def password_of(
     )
 
 
+def remember(user: str, host: str, password: str) -> None:
+    """Put a password into the keyring, where :func:`password_of` finds it.
+
+    :raises UsageError: there is no keyring, or it takes nothing (id
+        ``ErrorKeyringUnavailable``).
+    """
+    try:
+        import keyring
+
+        keyring.set_password(_KEYRING_SERVICE, f"{user}@{host}", password)
+    except Exception as error:  # each backend has exceptions of its own
+        why = "is not installed" if isinstance(error, ImportError) else "takes nothing"
+        # Not the error's own words: who knows what a backend puts into them.
+        raise UsageError(
+            f"the keyring {why}",
+            id="ErrorKeyringUnavailable",
+            target=type(error).__name__,
+            hint="install psexport[keyring] and unlock your keyring, or leave out "
+            "-Keyring and use PSEXPORT_PASSWORD or -PasswordFile",
+        ) from None
+
+
 def _first_line(path: str) -> str:
     try:
         with Path(path).open("rb") as file:
@@ -107,4 +129,4 @@ def _from_keyring(name: str) -> str | None:
     return password
 
 
-__all__ = ["Prompt", "Secret", "password_of"]
+__all__ = ["Prompt", "Secret", "password_of", "remember"]
