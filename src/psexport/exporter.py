@@ -53,7 +53,7 @@ def export(
     timestamp_server: str | Sequence[str] = (),
     fidelity: str = "Full",
     include_script_block: bool = False,
-    include_help: bool = False,
+    include_help: bool | None = None,
     baseline: str | os.PathLike[str] = "pwsh-7",
     prefix: str = "",
     module_version: str = "1.0",
@@ -89,7 +89,8 @@ def export(
     :param timestamp_server: addresses of time-stamp authorities, tried in order.
     :param fidelity: ``Full``, or ``Compatible`` for what Export-PSSession makes.
     :param include_script_block: keep the views' code of the host, to run here.
-    :param include_help: export the commands' help too.
+    :param include_help: export the commands' help too, as is done if nobody says,
+        but for the fidelity ``Compatible``.
     :param baseline: what ``allow_clobber`` guards: ``pwsh-7``,
         ``windows-powershell-5.1``, ``none``, or a file of command names.
     :param prefix: put before the nouns of the exported commands.
@@ -146,7 +147,7 @@ def build(
     timestamp_server: str | Sequence[str] = (),
     fidelity: str = "Full",
     include_script_block: bool = False,
-    include_help: bool = False,
+    include_help: bool | None = None,
     baseline: str | os.PathLike[str] = "pwsh-7",
     prefix: str = "",
     module_version: str = "1.0",
@@ -300,7 +301,9 @@ def _make(
     written = prepared.target.write(contents)
     return ExportResult(
         module=prepared.target.path,
-        files=tuple(_checked(prepared.seal, path) for path in sorted(written)),
+        files=tuple(
+            _checked(prepared.seal, path) for path in sorted(written, key=_top_first)
+        ),
         commands=tuple(generated.manifest.functions),
         aliases=tuple(generated.manifest.aliases),
         formats=_formats(selection),
@@ -326,7 +329,7 @@ def _fetch_request(order: Order) -> FetchRequest:
         wants_commands=commands,
         wants_views=views,
         format_type_names=order.format_type_name or ("*",),
-        wants_help=order.include_help,
+        wants_help=order.wants_help,
     )
 
 
@@ -349,7 +352,7 @@ def _module_options(
         connection=connection,
         compatible=order.fidelity.lower() == "compatible",
         include_script_block=order.include_script_block,
-        include_help=order.include_help,
+        include_help=order.wants_help,
         version=order.module_version,
         modules=_modules(order, catalogue),
     )
@@ -377,7 +380,7 @@ def _sealed(prepared: Prepared, generated: GeneratedModule) -> dict[str, bytes]:
     hashes = {
         path: hashlib.sha256(data).hexdigest().upper()
         for path, data in contents.items()
-        if path.endswith(".xml")
+        if path.endswith((".xml", ".txt"))
     }
     manifest = f"{prepared.target.path.name}.psd1"
     text = generated.manifest.render(hashes)
@@ -409,6 +412,10 @@ def _locator(path: str, text: str) -> Locate:
         return f"the command {text[start:].split(maxsplit=2)[1]} in {path}"
 
     return locate
+
+
+def _top_first(path: Path) -> tuple[int, Path]:
+    return len(path.parts), path
 
 
 def _formats(selection: Selection) -> tuple[str, ...]:

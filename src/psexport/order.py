@@ -43,10 +43,17 @@ class Order:
     timestamp_server: tuple[str, ...] = ()
     fidelity: str = "Full"
     include_script_block: bool = False
-    include_help: bool = False
+    include_help: bool | None = None
     baseline: str = "pwsh-7"
     prefix: str = ""
     module_version: str = "1.0"
+
+    @property
+    def wants_help(self) -> bool:
+        """Whether help belongs to the module; Export-PSSession's modules have none."""
+        if self.include_help is None:
+            return self.fidelity.lower() != "compatible"
+        return self.include_help
 
     @property
     def asks_for_commands(self) -> bool:

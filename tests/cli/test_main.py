@@ -168,9 +168,10 @@ def test_what_is_made(row: Made, here: Path, recording: Path) -> None:
         assert words in stderr
     if not row.says:
         assert stderr == ""
-    assert {Path(file["path"]).parent for file in made["files"]} == {
-        Path(made["module"])
-    }
+    folder = Path(made["module"])
+    has_help = made["commands"] and "Compatible" not in row.line
+    folders = {folder, folder / "en-US"} if has_help else {folder}
+    assert {Path(file["path"]).parent for file in made["files"]} == folders
     for file in made["files"]:
         assert len(Path(file["path"]).read_bytes()) == file["length"]
 
@@ -285,8 +286,19 @@ def test_the_files_are_listed(here: Path, recording: Path) -> None:
     code, stdout, stderr = run("HOST ./X Get-Thing", recording)
     assert (code, stderr) == (0, "")
     assert f"    Directory: {here / 'X'}" in stdout
-    names = [line.split()[-1] for line in stdout.strip().splitlines()[4:]]
-    assert names == ["X.format.ps1xml", "X.psd1", "X.psm1"]
+    assert f"    Directory: {here / 'X' / 'en-US'}" in stdout
+    names = [line.split()[-1] for line in stdout.splitlines() if line[:2] == "-r"]
+    files = ["X.format.ps1xml", "X.psd1", "X.psm1"]
+    assert names == [*files, "X-help.xml", "about_X.help.txt"]
+
+
+def test_help_is_left_out(here: Path, recording: Path) -> None:
+    assert run("HOST ./X Get-Thing -IncludeHelp:$false", recording)[0] == 0
+    assert not (here / "X" / "en-US").exists()
+    assert "about_X" not in (here / "X" / "X.psd1").read_text("utf-8")
+    line = "HOST ./Y Get-Thing -Fidelity Compatible -IncludeHelp"
+    assert run(line, recording)[0] == 0
+    assert (here / "Y" / "en-US" / "Y-help.xml").is_file()
 
 
 def test_a_bare_name_goes_to_the_user_s_modules(here: Path, recording: Path) -> None:
@@ -307,7 +319,7 @@ def test_force_overwrites_and_keeps_what_is_not_its_own(
 
 def test_the_same_input_gives_the_same_bytes(here: Path, recording: Path) -> None:
     def made() -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in (here / "X").iterdir()}
+        return {path.name: path.read_bytes() for path in (here / "X").rglob("*.*")}
 
     assert run("HOST ./X -ea Ignore -wa Ignore", recording)[0] == 0
     first = made()

@@ -232,8 +232,7 @@ MODULE = _group(
     Parameter(
         "IncludeHelp",
         Kind.SWITCH,
-        "Export the commands' help too.",
-        ready=False,
+        "Export the commands' help too: the default with -Fidelity Full.",
     ),
     Parameter(
         "Baseline",

@@ -27,7 +27,8 @@ class ModuleOptions:
     :ivar connection: how the host was reached, and will be again.
     :ivar compatible: make what Export-PSSession would have made.
     :ivar include_script_block: keep code of the host in views.
-    :ivar include_help: write help of the commands, and of the module itself.
+    :ivar include_help: write help of the commands, if there are any, and a topic about
+        the module.
     :ivar version: of the module.
     :ivar modules: modules to import on each new session.
     :ivar secret: name of the SecretManagement secret with the host's credential.
@@ -74,7 +75,8 @@ def build_module(
     :param catalogue: where the selection came from: the host, and help.
     """
     topics: list[help.HelpFile] = []
-    if options.include_help:
+    has_help = options.include_help and bool(selection.proxies)
+    if has_help:
         topics += help.render(options.name, selection.proxies, catalogue.help)
     proxies, skipped, notes = _proxies(
         selection.proxies,
@@ -114,7 +116,7 @@ def build_module(
         f"The module {options.name}, made by psexport.\n"
         f"Its commands are commands of {target} and run there."
     )
-    if options.include_help:
+    if has_help:
         banner += (
             " How it finds its session, and how to give it another: "
             f"Get-Help about_{options.name}"
@@ -131,7 +133,7 @@ def build_module(
         # All of them: one whose command is not exported is a function of its name.
         aliases=[alias.name for alias in selection.aliases if _has(alias, made)],
         format_file=format_file,
-        has_about=options.include_help,
+        has_about=has_help,
         provenance={
             "Host": target,
             "HostVersion": host.version,
@@ -142,7 +144,7 @@ def build_module(
         },
     )
     files = {f"{options.name}.psm1": script, format_file: views.text}
-    if options.include_help:
+    if has_help:
         files |= _help(topics, host, options, notes)
     return GeneratedModule(
         files=files,
