@@ -66,6 +66,7 @@ def make_module(
     module = generate.build_module(selection, found, options)
     folder.mkdir()
     for path, text in module.files.items():
+        (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text, "utf-8", newline="")
     manifest = folder / f"{folder.name}.psd1"
     manifest.write_text(module.manifest.render(), "utf-8", newline="")

@@ -55,6 +55,10 @@ _NEVER_FAIL = frozenset(
 )
 #: More values than this are no help to who presses Tab.
 _MOST_COMPLETIONS = 500
+_MATCH_AND_QUOTE = (
+    "-like$args[2].Trim('''\"')+'*'|&{process{if($_-match'^\\w+$'){$_}"
+    'else{"\'"+$_.Replace("\'","\'\'")+"\'"}}}'
+)
 
 
 class Shape(enum.Enum):
@@ -188,7 +192,15 @@ def render(
 
 
 def _binding(command: Command, shape: Shape) -> str:
+    """Write CmdletBinding, short: parsing is most of what importing costs."""
     words = []
+    # Where one parameter has a position or a set, none gets a position by itself.
+    explicit = shape is Shape.TYPED and any(
+        one.position is not None or one.set != ALL_SETS
+        for parameter in command.parameters
+        for one in parameter.memberships
+        if not parameter.is_dynamic
+    )
     if shape is Shape.TYPED:
         if command.default_set and command.default_set != ALL_SETS:
             words.append(
@@ -202,7 +214,10 @@ def _binding(command: Command, shape: Shape) -> str:
             words.append(f"ConfirmImpact='{command.confirm_impact}'")
     if command.help_uri:
         words.append(f"HelpUri={Quoted(command.help_uri).render()}")
-    words.append("PositionalBinding=$false")
+    if not explicit:
+        words.append("PositionalBinding=$false")
+    if explicit and not words:
+        return ""  # an attribute of a parameter says that it is an advanced function
     return f"[CmdletBinding({','.join(words)})]\n"
 
 
@@ -321,8 +336,8 @@ def _rendered(
     takes_input = any(one.from_pipeline for one in parameter.memberships)
     if shape is not Shape.LOOSE and exact and not takes_input:
         parts += _validations(parameter)
-    elif shape is Shape.TYPED:
-        # The binder's own checks go by the type, which is not the host's here.
+    elif shape is Shape.TYPED and any(one.mandatory for one in parameter.memberships):
+        # What is mandatory is checked by its type, which is not the host's here.
         parts.append("[AllowNull()][AllowEmptyString()][AllowEmptyCollection()]")
     if values := _completions(parameter):
         parts.append(_completer(values))
@@ -415,14 +430,13 @@ def _completer(values: tuple[str, ...]) -> str:
     """Offer values without insisting on them: a newer host may take others."""
     listed = ",".join(Quoted(value).render() for value in values)
     if all(value.isascii() and value.isalnum() for value in values):
-        body = f'@({listed})-like"$w*"'
+        body = f"{listed}-like$args[2]+'*'"
     else:
-        body = (
-            "$w=\"$w\".Trim('''\"')+'*';"
-            f"@({listed})-like$w|&{{process{{if($_-match'^\\w+$'){{$_}}"
-            'else{"\'"+$_.Replace("\'","\'\'")+"\'"}}}'
-        )
-    return f"[ArgumentCompleter({{param($c,$p,$w){body}}})]"
+        # What needs quotes gets them, and is found with and without.
+        body = listed + _MATCH_AND_QUOTE
+    if len(values) == 1:
+        body = "," + body
+    return f"[ArgumentCompleter({{{body}}})]"
 
 
 def _untyped(parameters: Iterable[Parameter]) -> list[str]:
