@@ -14,18 +14,25 @@
 # their full names: the host may have a command of the same name, and then a proxy does.
 
 $script:PSExportState = @{
-    # The runspace in use and the PSSession around it; sessions that this module made.
+    # The session that the importer gave; the one at hand, which may be the same.
+    Given = $null
     Runspace = $null
     Session = $null
+    # What this module made: tables of Runspace, Session and Process.
     Made = [System.Collections.ArrayList]::new()
     # Calls that have not ended, oldest first.
     Calls = [System.Collections.ArrayList]::new()
     Started = 0
-    Announced = $false
+    # Whether the host was compared with what it was.
     Checked = $false
+    # A credential that was asked for, or came from a vault.
+    Secret = $null
+    # What is made once and used again.
     Recorder = $null
     QuietHost = $null
-    Secret = $null
+    # What is outside of the module: an event's subscription, functions.
+    Exiting = $null
+    Control = [System.Collections.ArrayList]::new()
 }
 
 # Client-side common parameters: the engine serves them on the proxy itself.
@@ -272,7 +279,13 @@ function Start-PSExportCall {
         Ended = $false
     }
     $call.Prompts = Test-PSExportPrompt $call
-    $call.Runspace = Get-PSExportRunspace
+    try {
+        $call.Runspace = Get-PSExportRunspace $asJob
+    } catch {
+        # A throw alone would be passed over under -ErrorAction SilentlyContinue.
+        if ($Cmdlet) { $Cmdlet.ThrowTerminatingError($_) }
+        $PSCmdlet.ThrowTerminatingError($_)
+    }
     $call.Before = $script:PSExportState.Started
     if ($asJob) {
         $call.Input = [System.Collections.ArrayList]::new()
@@ -349,7 +362,7 @@ function Set-PSExportPreference {
     back what an ErrorVariable or WarningVariable is to collect. What must happen at
     once (Stop, WhatIf, Confirm) is decided on the host.
     #>
-    [CmdletBinding(SupportsShouldProcess = $false)]
+    [CmdletBinding()]
     param([object] $Cmdlet, [hashtable] $Values)
     foreach ($key in $script:PSExportClientSide) { $Values.Remove($key) }
     foreach ($key in 'ErrorAction', 'WarningAction', 'InformationAction') {
@@ -394,7 +407,7 @@ function Test-PSExportPrompt {
     [CmdletBinding()]
     [OutputType([bool])]
     param([hashtable] $Call)
-    if (Test-PSExportTrue $script:PSExport.Endpoint['Prompt']) { return $true }
+    if ($script:PSExport.Endpoint['Prompt']) { return $true }
     if (-not $Call.Cmdlet) { return $false }
     if ($Call.Bound.ContainsKey('Confirm')) {
         if (-not $Call.Bound['Confirm']) { return [bool] $Call.Bound['WhatIf'] }
@@ -435,7 +448,7 @@ function Start-PSExportPipeline {
     .SYNOPSIS
     Begins the pipeline of a call on its runspace.
     #>
-    [CmdletBinding(SupportsShouldProcess = $false)]
+    [CmdletBinding()]
     param([hashtable] $Call)
     $shell = [powershell]::Create()
     $shell.Runspace = $Call.Runspace
@@ -476,10 +489,10 @@ function Start-PSExportPipeline {
     } catch {
         $Call.Ended = $true
         $shell.Dispose()
-        throw (New-PSExportError 'PSExportSessionBroken' ('The session to ' +
-            "$($script:PSExport.Target) does not take '$($Call.Name)': " +
+        throw (New-PSExportError PSExportSessionBroken (
+            "The session to $($script:PSExport.Target) does not take '$($Call.Name)': " +
             "$($_.Exception.GetBaseException().Message) The next call gets a new one.") `
-            'ConnectionError' $Call.Name)
+            -Category ConnectionError -Target $Call.Name)
     }
     $null = $script:PSExportState.Calls.Add($Call)
     $script:PSExportState.Started++
@@ -632,10 +645,10 @@ function Write-PSExportFailure {
     }
     $why = 'it was stopped.'
     if ($reason) { $why = $reason.GetBaseException().Message }
-    $To.ThrowTerminatingError((New-PSExportError 'PSExportSessionBroken' ('The session to ' +
-        "$($script:PSExport.Target) broke while '$($Call.Name)' ran: $why What it had " +
-        'done by then is done; it is not repeated. The next call gets a new session.') `
-        'ConnectionError' $Call.Name))
+    $To.ThrowTerminatingError((New-PSExportError PSExportSessionBroken (
+        "The session to $($script:PSExport.Target) broke while '$($Call.Name)' ran: $why What " +
+        'it had done by then is done; it is not repeated. The next call gets a new session.') `
+        -Category ConnectionError -Target $Call.Name))
 }
 
 
@@ -644,7 +657,7 @@ function Set-PSExportPosition {
     .SYNOPSIS
     Keeps the host's position in an error record: the engine would put the proxy's.
     #>
-    [CmdletBinding(SupportsShouldProcess = $false)]
+    [CmdletBinding()]
     param([System.Management.Automation.ErrorRecord] $Record)
     $info = $Record.InvocationInfo
     if (-not $info -or -not $info.ScriptLineNumber) { return }
@@ -684,7 +697,7 @@ function Stop-PSExportCall {
     .SYNOPSIS
     Stops a call on the host if it still runs, and lets go of it.
     #>
-    [CmdletBinding(SupportsShouldProcess = $false)]
+    [CmdletBinding()]
     param([hashtable] $Call)
     $script:PSExportState.Calls.Remove($Call)
     if ($Call.PowerShell) {
@@ -722,11 +735,11 @@ function Test-PSExportDeadlock {
         }
         $to = $Call.Cmdlet
         if (-not $to) { $to = $PSCmdlet }
-        $to.ThrowTerminatingError((New-PSExportError 'PSExportSessionBusy' (
+        $to.ThrowTerminatingError((New-PSExportError PSExportSessionBusy (
             "The session to $($script:PSExport.Target) is waiting for the input of " +
             "'$($older.Name)', so '$($Call.Name)' cannot run in it. Put what comes before " +
             "'$($older.Name)' in parentheses, so that it ends first.") `
-            'ResourceBusy' $Call.Name))
+            -Category ResourceBusy -Target $Call.Name))
     }
 }
 
@@ -736,7 +749,7 @@ function Start-PSExportJob {
     .SYNOPSIS
     Runs a call as a background job.
     #>
-    [CmdletBinding(SupportsShouldProcess = $false)]
+    [CmdletBinding()]
     [OutputType([System.Management.Automation.Job])]
     param([hashtable] $Call)
     $session = Get-PSExportSession $Call.Runspace
@@ -765,21 +778,87 @@ function New-PSExportError {
     .SYNOPSIS
     An error record of this module's own.
     #>
-    [CmdletBinding(SupportsShouldProcess = $false)]
+    [CmdletBinding()]
     [OutputType([System.Management.Automation.ErrorRecord])]
-    param([string] $Id, [string] $Message, [string] $Category, [object] $Target)
+    param(
+        [string] $Id,
+        [string] $Message,
+        [System.Management.Automation.ErrorCategory] $Category,
+        [object] $Target = $script:PSExport.Target
+    )
     [System.Management.Automation.ErrorRecord]::new(
         [System.Management.Automation.RuntimeException]::new($Message),
         $Id, $Category, $Target)
 }
 
 
-# The session of the calls: which, and how it is made.
+# What the importer says.
+
+# Setting → what it takes, the kinds of endpoint that it means something to, and whether
+# it is one of New-PSSessionOption's.
+$script:PSExportKnown = @{
+    Session = 'Session', 'Any'
+    SessionOption = 'SessionOption', 'WSMan'
+    InstanceId = 'Text', 'Any'
+    Target = 'Text', 'Any'
+    Commands = 'Switch', 'Any'
+    Prompt = 'Switch', 'Any'
+    Retries = 'Number', 'Any'
+    Path = 'Text', 'Process'
+    Arguments = 'List', 'Process'
+    HostName = 'Text', 'SSH'
+    KeyFilePath = 'Text', 'SSH'
+    Subsystem = 'Text', 'SSH'
+    Options = 'Table', 'SSH'
+    UserName = 'Text', 'WSMan SSH'
+    Port = 'Number', 'WSMan SSH'
+    ComputerName = 'Text', 'WSMan'
+    ConnectionUri = 'Text', 'WSMan'
+    ApplicationName = 'Text', 'WSMan'
+    UseSSL = 'Switch', 'WSMan'
+    AllowRedirection = 'Switch', 'WSMan'
+    ConfigurationName = 'Text', 'WSMan'
+    Authentication = 'Text', 'WSMan'
+    CertificateThumbprint = 'Text', 'WSMan'
+    Credential = 'Credential', 'WSMan'
+    Secret = 'Text', 'WSMan'
+    AskCredential = 'Switch', 'WSMan'
+    OpenTimeout = 'Number', 'WSMan SSH Process', 'Option'
+    OperationTimeout = 'Number', 'WSMan', 'Option'
+    CancelTimeout = 'Number', 'WSMan', 'Option'
+    IdleTimeout = 'Number', 'WSMan', 'Option'
+    Culture = 'Text', 'WSMan', 'Option'
+    UICulture = 'Text', 'WSMan', 'Option'
+    MaximumRedirection = 'Number', 'WSMan', 'Option'
+    MaxConnectionRetryCount = 'Number', 'WSMan', 'Option'
+    MaximumReceivedDataSizePerCommand = 'Number', 'WSMan', 'Option'
+    MaximumReceivedObjectSize = 'Number', 'WSMan', 'Option'
+    OutputBufferingMode = 'Text', 'WSMan', 'Option'
+    ProxyAccessType = 'Text', 'WSMan', 'Option'
+    ProxyAuthentication = 'Text', 'WSMan', 'Option'
+    ProxyCredential = 'Credential', 'WSMan', 'Option'
+    ApplicationArguments = 'Table', 'WSMan', 'Option'
+    IncludePortInSPN = 'Switch', 'WSMan', 'Option'
+    NoCompression = 'Switch', 'WSMan', 'Option'
+    NoEncryption = 'Switch', 'WSMan', 'Option'
+    NoMachineProfile = 'Switch', 'WSMan', 'Option'
+    SkipCACheck = 'Switch', 'WSMan', 'Option'
+    SkipCNCheck = 'Switch', 'WSMan', 'Option'
+    SkipRevocationCheck = 'Switch', 'WSMan', 'Option'
+}
+# Setting that says where → kind of endpoint.
+$script:PSExportAddress = @{
+    ComputerName = 'WSMan'
+    ConnectionUri = 'WSMan'
+    HostName = 'SSH'
+    Path = 'Process'
+}
+
 
 function Initialize-PSExport {
     <#
     .SYNOPSIS
-    Takes what the importer and the environment say about the session.
+    Takes what the environment and the importer say about the session.
     .PARAMETER Override
     A PSSession to run in, or a hashtable of settings.
     .PARAMETER Option
@@ -787,103 +866,294 @@ function Initialize-PSExport {
     #>
     [CmdletBinding()]
     param([AllowNull()] [object] $Override, [AllowNull()] [object] $Option)
-    $settings = @{}
-    $prefix = 'PSEXPORT_' + ($script:PSExport.Name -replace '[^A-Za-z0-9]', '_') + '_'
-    $environment = [Environment]::GetEnvironmentVariables()
-    foreach ($key in @($environment.Keys)) {
-        if ("$key".StartsWith($prefix, 'OrdinalIgnoreCase')) {
-            $settings["$key".Substring($prefix.Length)] = $environment[$key]
+    try {
+        Set-PSExportSetting (Get-PSExportEnvironment) 'environment variable'
+        foreach ($given in $Override, $Option) {
+            if ($null -ne $given) { Set-PSExportSetting (ConvertTo-PSExportTable $given) }
         }
+    } catch {
+        # Where errors are passed over, no call may go to a host that was not meant.
+        $script:PSExport.Endpoint = @{ Transport = 'None' }
+        $PSCmdlet.ThrowTerminatingError($_)
     }
-    foreach ($given in $Override, $Option) {
-        if ($given -is [System.Management.Automation.PSObject]) {
-            $given = $given.psobject.BaseObject
-        }
-        if ($given -is [System.Collections.IDictionary]) {
-            foreach ($key in $given.Keys) { $settings["$key"] = $given[$key] }
-        } elseif ($given -is [System.Management.Automation.Runspaces.PSSession]) {
-            $settings['Session'] = $given
-        } elseif ($given -is [System.Management.Automation.Remoting.PSSessionOption]) {
-            $settings['SessionOption'] = $given
-        } elseif ($null -ne $given) {
-            throw (New-PSExportError 'PSExportBadArgument' (
-                "Import-Module $($script:PSExport.Name) -ArgumentList takes a PSSession, a " +
-                "PSSessionOption or a hashtable of settings, not $($given.GetType().Name).") `
-                'InvalidArgument' $given)
-        }
-    }
-    if ($settings['Session']) {
-        $script:PSExportState.Session = $settings['Session']
-        $script:PSExportState.Runspace = $settings['Session'].Runspace
-    }
-    $endpoint = $script:PSExport.Endpoint
-    # Who names another kind of endpoint means that one, and nothing of the old.
-    $kinds = @{ HostName = 'SSH'; ComputerName = 'WSMan'; ConnectionUri = 'WSMan'
-        Path = 'Process' }
-    foreach ($key in 'HostName', 'ComputerName', 'ConnectionUri', 'Path') {
-        if ($settings[$key]) {
-            $endpoint = @{ Transport = $kinds[$key] }
-            break
-        }
-    }
-    $copy = @{}
-    foreach ($key in $endpoint.Keys) { $copy[$key] = $endpoint[$key] }
-    foreach ($key in $settings.Keys) { $copy[$key] = $settings[$key] }
-    $script:PSExport.Endpoint = $copy
-    if ($copy['Target']) { $script:PSExport.Target = $copy['Target'] }
+    Register-PSExportCleanup
+    if ($script:PSExport.Endpoint['Commands']) { Add-PSExportControl }
 }
 
+
+function Get-PSExportEnvironment {
+    <#
+    .SYNOPSIS
+    The settings in environment variables PSEXPORT_<module>_<setting>.
+    #>
+    [CmdletBinding()]
+    [OutputType([hashtable])]
+    param()
+    $found = @{}
+    $prefix = 'PSEXPORT_' + ($script:PSExport.Name -replace '[^A-Za-z0-9]', '_') + '_'
+    $variables = [Environment]::GetEnvironmentVariables()
+    foreach ($variable in @($variables.Keys)) {
+        if (-not "$variable".StartsWith($prefix, 'OrdinalIgnoreCase')) { continue }
+        $name = "$variable".Substring($prefix.Length)
+        if ($script:PSExportKnown.ContainsKey($name)) {
+            if ($variables[$variable]) { $found[$name] = $variables[$variable] }
+        } elseif (-not $name.Contains('_')) {
+            # With another _ in it, it may belong to a module whose name is longer.
+            Microsoft.PowerShell.Utility\Write-Warning (
+                "The environment variable $variable is not used: there is no setting " +
+                "$name$(Find-PSExportNear $name)")
+        }
+    }
+    $found
+}
+
+
+function ConvertTo-PSExportTable {
+    <#
+    .SYNOPSIS
+    One argument of the import as a table of settings.
+    #>
+    [CmdletBinding()]
+    [OutputType([System.Collections.IDictionary])]
+    param([object] $Given)
+    if ($Given -is [psobject]) { $Given = $Given.psobject.BaseObject }
+    if ($Given -is [System.Collections.IDictionary]) { return $Given }
+    if ($Given -is [System.Management.Automation.Runspaces.PSSession]) {
+        return @{ Session = $Given }
+    }
+    if ($Given -is [System.Management.Automation.Remoting.PSSessionOption]) {
+        return @{ SessionOption = $Given }
+    }
+    throw (New-PSExportError PSExportBadArgument (
+        "Import-Module $($script:PSExport.Name) -ArgumentList takes a PSSession, a " +
+        "PSSessionOption or a hashtable of settings, not a $($Given.GetType().Name).") `
+        -Category InvalidArgument -Target $Given)
+}
+
+
+function Set-PSExportSetting {
+    <#
+    .SYNOPSIS
+    Puts settings over those that are there, or refuses them with a reason.
+    .DESCRIPTION
+    A setting that says where the host is replaces the one that did so before. If it
+    means another kind of endpoint, all that was known of the old one goes with it.
+    .PARAMETER Source
+    What to call these settings in messages.
+    #>
+    [CmdletBinding()]
+    param([System.Collections.IDictionary] $Given, [string] $Source = 'setting')
+    $settings = @{}
+    foreach ($name in @($Given.Keys)) {
+        $known = @($script:PSExportKnown.Keys) -eq "$name"
+        if (-not $known) {
+            throw (New-PSExportError PSExportBadSetting (
+                "The module $($script:PSExport.Name) has no $Source " +
+                "$name$(Find-PSExportNear "$name")") `
+                -Category InvalidArgument -Target "$name")
+        }
+        $settings[$known[0]] = ConvertTo-PSExportSetting $known[0] $Given[$name] `
+            -Source $Source
+    }
+    $endpoint = $script:PSExport.Endpoint
+    $where = @($script:PSExportAddress.Keys | & { process {
+                if ($settings[$_]) { $_ } } })
+    if ($where.Count -gt 1) {
+        throw (New-PSExportError PSExportBadSetting (
+            "The settings $($where -join ' and ') both say where the host of the module " +
+            "$($script:PSExport.Name) is. Give one of them.") `
+            -Category InvalidArgument -Target $where[1])
+    }
+    if ($where) {
+        $transport = $script:PSExportAddress[$where[0]]
+        if ($endpoint.Transport -ne $transport) { $endpoint = @{ Transport = $transport } }
+        $old = @($script:PSExportAddress.Keys)
+        if ($endpoint.Contains('ConnectionUri') -or $where[0] -eq 'ConnectionUri') {
+            $old += 'Port', 'UseSSL', 'ApplicationName'
+        }
+        foreach ($name in $old) { $endpoint.Remove($name) }
+        $script:PSExport.Target = "$($settings[$where[0]])"
+    }
+    foreach ($name in $settings.Keys) {
+        $kinds = -split $script:PSExportKnown[$name][1]
+        if ($null -eq $settings[$name]) {
+            $endpoint.Remove($name)
+        } elseif ($kinds -contains 'Any' -or $kinds -contains $endpoint.Transport) {
+            $endpoint[$name] = $settings[$name]
+        } else {
+            throw (New-PSExportError PSExportBadSetting (
+                "The $Source $name means nothing here: the module $($script:PSExport.Name) " +
+                "reaches its host by $($endpoint.Transport), and $name is for " +
+                "$($kinds -join ' or ').") -Category InvalidArgument -Target $name)
+        }
+    }
+    $script:PSExport.Endpoint = $endpoint
+    if ($settings['Target']) { $script:PSExport.Target = $settings['Target'] }
+    if ($settings['Session']) { $script:PSExportState.Given = $settings['Session'] }
+}
+
+
+function ConvertTo-PSExportSetting {
+    <#
+    .SYNOPSIS
+    The value of a setting as what it is; text of the environment is read.
+    #>
+    [CmdletBinding()]
+    param([string] $Name, [AllowNull()] [object] $Value, [string] $Source)
+    if ($null -eq $Value) { return $null }
+    if ($Value -is [psobject]) { $Value = $Value.psobject.BaseObject }
+    switch ($script:PSExportKnown[$Name][0]) {
+        'Text' {
+            $takes = 'a text'
+            if ($Value -is [string] -or $Value -is [uri] -or $Value -is [guid] -or
+                $Value -is [cultureinfo] -or $Value -is [enum]) {
+                if ("$Value") { return "$Value" }
+            }
+        }
+        'Number' {
+            $takes = 'a whole number'
+            $number = 0
+            if ("$Value" -match '^\d{1,10}$' -and
+                [int]::TryParse("$Value", [ref] $number)) { return $number }
+        }
+        'Switch' {
+            $takes = '$true or $false'
+            if ($Value -is [bool] -or $Value -is [switch]) { return [bool] $Value }
+            if ("$Value" -in '1', 'true', '$true', 'yes') { return $true }
+            if ("$Value" -in '0', 'false', '$false', 'no') { return $false }
+        }
+        'List' {
+            $takes = 'a list of texts'
+            if ($Value -is [string] -or $Value -is [array]) { return , [string[]] $Value }
+        }
+        'Table' {
+            $takes = 'a hashtable'
+            if ($Value -is [System.Collections.IDictionary]) { return $Value }
+        }
+        'Credential' {
+            $takes = 'a PSCredential, or a script block that returns one'
+            if ($Value -is [pscredential] -or $Value -is [scriptblock]) { return $Value }
+        }
+        'Session' {
+            $takes = 'a PSSession'
+            if ($Value -is [System.Management.Automation.Runspaces.PSSession]) {
+                return $Value
+            }
+        }
+        'SessionOption' {
+            $takes = 'what New-PSSessionOption returns'
+            if ($Value -is [System.Management.Automation.Remoting.PSSessionOption]) {
+                return $Value
+            }
+        }
+    }
+    throw (New-PSExportError PSExportBadSetting (
+        "The $Source $Name of the module $($script:PSExport.Name) takes $takes, not a " +
+        "$($Value.GetType().Name).") -Category InvalidArgument -Target $Name)
+}
+
+
+function Find-PSExportNear {
+    <#
+    .SYNOPSIS
+    The known names that somebody may have meant, as the end of a sentence.
+    #>
+    [CmdletBinding()]
+    [OutputType([string])]
+    param([string] $Name)
+    $known = [string[]] $script:PSExportKnown.Keys
+    [array]::Sort($known)
+    $near = foreach ($one in $known) {
+        if ($one -like "*$([WildcardPattern]::Escape($Name))*" -or
+            (Measure-PSExportDistance $Name $one) -le 1 + $one.Length / 5) { $one }
+    }
+    if (-not $near) { return ". There are: $($known -join ', ')" }
+    ", did you mean $(@($near)[0..2] -join ' or ')?"
+}
+
+
+function Measure-PSExportDistance {
+    <#
+    .SYNOPSIS
+    How many letters differ between two names.
+    #>
+    [CmdletBinding()]
+    [OutputType([int])]
+    param([string] $From, [string] $To)
+    $from_ = $From.ToUpperInvariant()
+    $to_ = $To.ToUpperInvariant()
+    $row = 0..$to_.Length
+    for ($i = 1; $i -le $from_.Length; $i++) {
+        $diagonal = $row[0]
+        $row[0] = $i
+        for ($j = 1; $j -le $to_.Length; $j++) {
+            $best = $diagonal
+            if ($from_[$i - 1] -ne $to_[$j - 1]) {
+                $best = 1 + [Math]::Min($diagonal, [Math]::Min($row[$j], $row[$j - 1]))
+            }
+            $diagonal = $row[$j]
+            $row[$j] = $best
+        }
+    }
+    $row[$to_.Length]
+}
+
+
+# The session of a call: which, and how one is made.
 
 function Get-PSExportRunspace {
     <#
     .SYNOPSIS
     The runspace that the next call runs in.
     .DESCRIPTION
-    The one in use if it is open; a session of this process with the InstanceId of the
-    export, else one to the same endpoint that is open and idle; a disconnected one,
-    reconnected; a new one. Sessions that the caller made are never closed here.
+    The session that the importer gave; the one at hand; a session of this process with
+    the InstanceId from the settings, else one to the same endpoint that is idle; a
+    disconnected one, reconnected; a new one. None that somebody else made is ever
+    closed here.
+    .PARAMETER ForJob
+    For a job, which shares its session with nothing else while it runs.
     #>
     [CmdletBinding()]
-    param()
+    param([bool] $ForJob)
     $state = $script:PSExportState
-    if (Test-PSExportOpen $state.Runspace) { return $state.Runspace }
-    $known = @($state.Session) + @(Microsoft.PowerShell.Core\Get-PSSession) -ne $null
-    $same = @($known | & { process {
-                if ("$($_.InstanceId)" -eq $script:PSExport.InstanceId) { $_ } } })
-    $like = @($known | & { process { if (Test-PSExportEndpoint $_) { $_ } } })
-    foreach ($session in $same + $like) {
-        if ((Test-PSExportOpen $session.Runspace) -and
-            ("$($session.Availability)" -eq 'Available' -or $same -contains $session)) {
-            return Use-PSExportSession $session
+    $given = $state.Given
+    if ($given -and "$($given.State)" -in 'Closed', 'Broken') { $state.Given = $null }
+    if ($given -and (Test-PSExportOpen $given.Runspace)) {
+        # The host lets a call wait for the one before it, but no job.
+        if ($ForJob) { Wait-PSExportRunspace $given.Runspace }
+        return Use-PSExportRunspace $given.Runspace $given
+    }
+    if (-not $state.Given -and (Test-PSExportUsable $state.Runspace $ForJob)) {
+        return Use-PSExportRunspace $state.Runspace $state.Session
+    }
+    $there = @(Get-PSExportCandidate)
+    foreach ($one in $there) {
+        if (Test-PSExportUsable $one.Runspace $ForJob) {
+            return Use-PSExportRunspace $one.Runspace $one.Session
         }
     }
-    foreach ($session in @($state.Session) + $same + $like) {
-        if ($session -and "$($session.State)" -eq 'Disconnected') {
-            try {
-                $again = Microsoft.PowerShell.Core\Connect-PSSession -Session $session `
-                    -ErrorAction Stop
-                return Use-PSExportSession $again
-            } catch {
-                Microsoft.PowerShell.Utility\Write-Verbose (
-                    "Session $($session.Name) could not be reconnected: $_")
-            }
+    foreach ($one in $there) {
+        if ($one.Session -and "$($one.Session.State)" -eq 'Disconnected') {
+            $again = Connect-PSExportSession $one.Session
+            if ($again) { return Use-PSExportRunspace $again.Runspace $again }
         }
     }
     New-PSExportRunspace
 }
 
 
-function Use-PSExportSession {
+function Use-PSExportRunspace {
     <#
     .SYNOPSIS
-    Makes a PSSession the one in use; gives its runspace.
+    Makes a runspace the one at hand, and gives it back.
     #>
     [CmdletBinding()]
-    param([System.Management.Automation.Runspaces.PSSession] $Session)
-    $script:PSExportState.Session = $Session
-    $script:PSExportState.Runspace = $Session.Runspace
-    Test-PSExportHost $Session.ApplicationPrivateData
-    $Session.Runspace
+    param([object] $Runspace, [AllowNull()] [object] $Session)
+    $state = $script:PSExportState
+    $state.Runspace = $Runspace
+    $state.Session = $Session
+    if (-not $state.Checked) { Test-PSExportHost $Runspace.GetApplicationPrivateData() }
+    $Runspace
 }
 
 
@@ -899,10 +1169,76 @@ function Test-PSExportOpen {
 }
 
 
+function Test-PSExportUsable {
+    <#
+    .SYNOPSIS
+    Whether a runspace can take a call now: it is idle, or busy with calls of ours that
+    this one belongs to.
+    #>
+    [CmdletBinding()]
+    [OutputType([bool])]
+    param([AllowNull()] [object] $Runspace, [bool] $ForJob)
+    if (-not (Test-PSExportOpen $Runspace)) { return $false }
+    $ours = $false
+    foreach ($call in $script:PSExportState.Calls) {
+        if ($call.Runspace -eq $Runspace) { $ours = $true }
+    }
+    if ($ours) { return -not $ForJob }
+    "$($Runspace.RunspaceAvailability)" -eq 'Available'
+}
+
+
+function Wait-PSExportRunspace {
+    <#
+    .SYNOPSIS
+    Waits until a runspace is idle.
+    #>
+    [CmdletBinding()]
+    param([object] $Runspace)
+    while ((Test-PSExportOpen $Runspace) -and
+        "$($Runspace.RunspaceAvailability)" -eq 'Busy') {
+        foreach ($call in $script:PSExportState.Calls) {
+            if ($call.Runspace -ne $Runspace) { continue }
+            throw (New-PSExportError PSExportSessionBusy (
+                "The session to $($script:PSExport.Target) is busy with " +
+                "'$($call.Name)', and a job needs it for itself. Put what comes before " +
+                'the job in parentheses, so that it ends first.') `
+                -Category ResourceBusy -Target $call.Name)
+        }
+        [System.Threading.Thread]::Sleep(20)
+    }
+}
+
+
+function Get-PSExportCandidate {
+    <#
+    .SYNOPSIS
+    The sessions that a call may run in, the best first, with their runspaces.
+    #>
+    [CmdletBinding()]
+    param()
+    $state = $script:PSExportState
+    $sessions = @(Microsoft.PowerShell.Core\Get-PSSession)
+    if ($state.Given) { $sessions = @($state.Given) + $sessions }
+    $id = $script:PSExport.Endpoint['InstanceId']
+    foreach ($session in $sessions) {
+        if ($id -and "$($session.InstanceId)" -eq $id) {
+            @{ Runspace = $session.Runspace; Session = $session }
+        }
+    }
+    $state.Made
+    foreach ($session in $sessions) {
+        if ($state.Given -eq $session -or (Test-PSExportEndpoint $session)) {
+            @{ Runspace = $session.Runspace; Session = $session }
+        }
+    }
+}
+
+
 function Test-PSExportEndpoint {
     <#
     .SYNOPSIS
-    Whether a session of this process goes to the endpoint of this module.
+    Whether a session of this process goes where this module's would, as the same user.
     #>
     [CmdletBinding()]
     [OutputType([bool])]
@@ -910,76 +1246,97 @@ function Test-PSExportEndpoint {
     $want = $script:PSExport.Endpoint
     $has = $Session.Runspace.ConnectionInfo
     if (-not $has) { return $false }
-    switch ($want.Transport) {
-        'WSMan' {
-            if ($has.GetType().Name -ne 'WSManConnectionInfo') { return $false }
-            $shell = 'Microsoft.PowerShell'
-            if ($want['ConfigurationName']) { $shell = $want['ConfigurationName'] }
-            if ("$($has.ShellUri)".Split('/')[-1] -ne $shell) { return $false }
-            if ($want['ConnectionUri']) {
-                return "$($has.ConnectionUri)".TrimEnd('/') -eq
-                    "$($want['ConnectionUri'])".TrimEnd('/')
-            }
-            $port = 5985
-            if ($want['UseSSL']) { $port = 5986 }
-            if ($want['Port']) { $port = [int] $want['Port'] }
-            return "$($has.ComputerName)" -eq "$($want['ComputerName'])" -and
-                [int] $has.Port -in 0, $port
-        }
-        'SSH' {
-            if ($has.GetType().Name -ne 'SSHConnectionInfo') { return $false }
-            $port = 22
-            if ($want['Port']) { $port = [int] $want['Port'] }
-            return "$($has.ComputerName)" -eq "$($want['HostName'])" -and
-                ("$($has.UserName)" -eq "$($want['UserName'])" -or -not $want['UserName']) -and
-                [int] $has.Port -in 0, $port
-        }
+    $user = $want['UserName']
+    if ($want['Credential'] -is [pscredential]) { $user = $want['Credential'].UserName }
+    if ($want.Transport -eq 'SSH' -and $has.GetType().Name -eq 'SSHConnectionInfo') {
+        $port = $want['Port']
+        if (-not $port) { $port = 22 }
+        return $has.ComputerName -eq $want['HostName'] -and [int] $has.Port -in 0, $port -and
+            (-not $user -or $has.UserName -eq $user) -and
+            (-not $want['Subsystem'] -or $has.Subsystem -eq $want['Subsystem'])
     }
-    $false
+    if ($want.Transport -ne 'WSMan' -or $has.GetType().Name -ne 'WSManConnectionInfo') {
+        return $false
+    }
+    $shell = $want['ConfigurationName']
+    if (-not $shell) { $shell = 'Microsoft.PowerShell' }
+    if ("$($has.ShellUri)".Split('/')[-1] -ne $shell) { return $false }
+    if ($user -and $has.Credential -and $has.Credential.UserName -ne $user) {
+        return $false
+    }
+    if ($want['ConnectionUri']) {
+        return "$($has.ConnectionUri)".TrimEnd('/') -eq $want['ConnectionUri'].TrimEnd('/')
+    }
+    $scheme = 'http'
+    $port = 5985
+    if ($want['UseSSL']) { $scheme = 'https'; $port = 5986 }
+    if ($want['Port']) { $port = $want['Port'] }
+    $has.ComputerName -eq $want['ComputerName'] -and $has.Scheme -eq $scheme -and
+        [int] $has.Port -in 0, $port
+}
+
+
+function Connect-PSExportSession {
+    <#
+    .SYNOPSIS
+    Reconnects a disconnected session; nothing if that cannot be.
+    #>
+    [CmdletBinding()]
+    param([System.Management.Automation.Runspaces.PSSession] $Session)
+    # Only Windows has the command.
+    $command = Get-PSExportCommand 'Connect-PSSession'
+    if (-not $command) { return }
+    try {
+        & $command -Session $Session -ErrorAction Stop
+    } catch {
+        Microsoft.PowerShell.Utility\Write-Verbose (
+            "Session $($Session.Name) could not be reconnected: $_")
+    }
 }
 
 
 function New-PSExportRunspace {
     <#
     .SYNOPSIS
-    Makes a session to the endpoint, says so once, and puts it in use.
+    Makes a session to the endpoint, says so, and makes it the one at hand.
     #>
-    [CmdletBinding(SupportsShouldProcess = $false)]
+    [CmdletBinding()]
     param()
     $state = $script:PSExportState
     $endpoint = $script:PSExport.Endpoint
-    if (-not $state.Announced) {
-        $state.Announced = $true
-        Microsoft.PowerShell.Utility\Write-Information (
-            "Making a new session to $($script:PSExport.Target) for the module " +
-            "$($script:PSExport.Name).") -Tags 'PSExport'
+    foreach ($old in $state.Made.ToArray()) {
+        if (-not (Test-PSExportOpen $old.Runspace)) { Close-PSExportRunspace $old }
     }
-    $tries = 1
-    if ($endpoint['Retries']) { $tries += [int] $endpoint['Retries'] }
-    for ($try = 1; $true; $try++) {
+    Microsoft.PowerShell.Utility\Write-Information (
+        "Making a new session to $($script:PSExport.Target) for the module " +
+        "$($script:PSExport.Name).") -Tags 'PSExport'
+    $made = $null
+    for ($try = 0; -not $made; $try++) {
         try {
             switch ($endpoint.Transport) {
-                'WSMan' { $session = New-PSExportWSManSession }
-                'SSH' { $session = New-PSExportSSHSession }
-                'Process' { return New-PSExportProcess }
+                'WSMan' { $made = New-PSExportWSManSession }
+                'SSH' { $made = New-PSExportSSHSession }
+                'Process' { $made = New-PSExportProcess }
                 default {
-                    throw (New-PSExportError 'PSExportNoEndpoint' (
+                    throw (New-PSExportError PSExportNoEndpoint (
                         "The module $($script:PSExport.Name) was exported from " +
-                        "$($script:PSExport.Target), which cannot be reached again. Import it " +
-                        'with a session: Import-Module ' +
-                        "$($script:PSExport.Name) -ArgumentList `$session") 'OpenError' $null)
+                        "$($script:PSExport.Target), which cannot be reached again. " +
+                        'Import it with a session: Import-Module ' +
+                        "$($script:PSExport.Name) -ArgumentList `$session -Force") `
+                        -Category InvalidOperation)
                 }
             }
-            break
         } catch {
-            if ($_.FullyQualifiedErrorId -like 'PSExport*' -or $try -ge $tries) { throw }
-            [System.Threading.Thread]::Sleep(500 * $try)
+            # A wrong password is not tried again: that locks accounts.
+            if ("$($_.CategoryInfo.Category)" -ne 'OpenError' -or
+                $try -ge $endpoint['Retries']) { throw }
+            [System.Threading.Thread]::Sleep(500 * ($try + 1))
         }
     }
-    $null = $state.Made.Add($session)
-    $runspace = Use-PSExportSession $session
-    Import-PSExportModule $runspace
-    $runspace
+    $null = $state.Made.Add($made)
+    $null = Use-PSExportRunspace $made.Runspace $made.Session
+    Import-PSExportModule $made.Runspace
+    $made.Runspace
 }
 
 
@@ -993,13 +1350,12 @@ function Get-PSExportCommand {
     param([string] $Name)
     foreach ($command in $ExecutionContext.InvokeCommand.GetCommands(
             $Name, 'Function, Cmdlet', $false)) {
+        if ($command.ModuleName -eq $script:PSExport.Name) { continue }
         $data = $null
         if ($command.Module) { $data = $command.Module.PrivateData }
-        if ($command.ModuleName -eq $script:PSExport.Name) { continue }
         if ($data -is [hashtable] -and $data['ImplicitRemoting']) { continue }
         return $command
     }
-    $null
 }
 
 
@@ -1012,9 +1368,11 @@ function Select-PSExportParameter {
     [OutputType([hashtable])]
     param([System.Management.Automation.CommandInfo] $Command, [hashtable] $Parameters)
     $kept = @{}
+    # A function without CmdletBinding takes what it does not declare, as $args.
+    $all = "$($Command.CommandType)" -eq 'Function' -and -not $Command.CmdletBinding
     foreach ($key in $Parameters.Keys) {
         if ($null -eq $Parameters[$key]) { continue }
-        if ($Command.Parameters.ContainsKey($key)) {
+        if ($all -or $Command.Parameters.ContainsKey($key)) {
             $kept[$key] = $Parameters[$key]
         } else {
             Microsoft.PowerShell.Utility\Write-Verbose (
@@ -1030,14 +1388,15 @@ function New-PSExportWSManSession {
     .SYNOPSIS
     Makes a session over WS-Management.
     #>
-    [CmdletBinding(SupportsShouldProcess = $false)]
+    [CmdletBinding()]
+    [OutputType([hashtable])]
     param()
     $endpoint = $script:PSExport.Endpoint
-    $command = Get-PSExportCommand 'New-PSSession'
     $parameters = @{
         Name = $script:PSExport.Name
         ConfigurationName = $endpoint['ConfigurationName']
         Authentication = $endpoint['Authentication']
+        SessionOption = Get-PSExportSessionOption
     }
     if ($endpoint['ConnectionUri']) {
         $parameters.ConnectionUri = [uri] $endpoint['ConnectionUri']
@@ -1045,56 +1404,85 @@ function New-PSExportWSManSession {
     } else {
         $parameters.ComputerName = $endpoint['ComputerName']
         $parameters.ApplicationName = $endpoint['ApplicationName']
-        if ($endpoint['Port']) { $parameters.Port = [int] $endpoint['Port'] }
-        if (Test-PSExportTrue $endpoint['UseSSL']) { $parameters.UseSSL = $true }
+        $parameters.Port = $endpoint['Port']
+        if ($endpoint['UseSSL']) { $parameters.UseSSL = $true }
     }
     if ($endpoint['CertificateThumbprint']) {
         $parameters.CertificateThumbprint = $endpoint['CertificateThumbprint']
+        $parameters.Authentication = $null
+    } elseif ($parameters.Authentication -eq 'Certificate') {
+        throw (New-PSExportError PSExportNoCredential (
+            "$($script:PSExport.Target) wants a client certificate. Import-Module " +
+            "$($script:PSExport.Name) -Force -ArgumentList @{ CertificateThumbprint = " +
+            "'...' }, of one in Cert:\CurrentUser\My.") -Category AuthenticationError)
     } else {
         $parameters.Credential = Get-PSExportCredential
     }
-    $parameters.SessionOption = Get-PSExportSessionOption
+    $command = Get-PSExportCommand 'New-PSSession'
     $parameters = Select-PSExportParameter $command $parameters
     try {
         $session = & $command @parameters -ErrorAction Stop
     } catch {
-        $hint = 'Check that the host is on and allows remoting (psexport doctor).'
-        if ($PSVersionTable['Platform'] -eq 'Unix') {
-            $hint = 'PowerShell has no WS-Management client on this platform. Name an ' +
-                "SSH endpoint instead: Import-Module $($script:PSExport.Name) " +
-                "-ArgumentList @{ HostName = '...'; UserName = '...' }, or import it " +
-                'with a session of your own.'
-        }
-        throw (New-PSExportError 'PSExportNoSession' (
-            "No session to $($script:PSExport.Target): $($_.Exception.Message) $hint") `
-            'OpenError' $script:PSExport.Target)
+        throw (Get-PSExportWSManError $_)
     }
-    $scheme = $null
-    if ($session.Runspace -and $session.Runspace.ConnectionInfo) {
-        $scheme = $session.Runspace.ConnectionInfo.ConnectionUri
-    }
-    if ($endpoint['AllowRedirection'] -and $scheme -and $scheme.Scheme -ne 'https' -and
-        "$scheme".TrimEnd('/') -ne "$($endpoint['ConnectionUri'])".TrimEnd('/')) {
-        Microsoft.PowerShell.Core\Remove-PSSession $session
-        throw (New-PSExportError 'PSExportUnsafeRedirection' (
-            "The host redirected to $scheme, which is not https. Connect there yourself " +
-            'if you trust it, and import the module with that session.') `
-            'SecurityError' "$scheme")
-    }
-    $session
+    $made = @{ Runspace = $session.Runspace; Session = $session; Process = $null }
+    if ($parameters['AllowRedirection']) { Test-PSExportRedirection $made }
+    $made
 }
 
 
-function Test-PSExportTrue {
+function Test-PSExportRedirection {
     <#
     .SYNOPSIS
-    Whether a setting, maybe text from the environment, says yes.
+    Closes a session that was redirected to where nothing is encrypted by TLS.
     #>
     [CmdletBinding()]
-    [OutputType([bool])]
-    param([AllowNull()] [object] $Value)
-    if ($Value -is [string]) { return $Value -in '1', 'true', '$true', 'yes' }
-    [bool] $Value
+    param([hashtable] $Made)
+    $has = $Made.Runspace.ConnectionInfo
+    if (-not $has -or $has.GetType().Name -ne 'WSManConnectionInfo') { return }
+    $uri = $has.ConnectionUri
+    if ($uri.Scheme -eq 'https' -or "$uri".TrimEnd('/') -eq
+        "$([uri] $script:PSExport.Endpoint['ConnectionUri'])".TrimEnd('/')) { return }
+    Close-PSExportRunspace $Made
+    throw (New-PSExportError PSExportUnsafeRedirection (
+        "$($script:PSExport.Target) redirected to $uri, which is not https. Connect " +
+        'there yourself if you trust it, and import the module with that session.') `
+        -Category SecurityError -Target "$uri")
+}
+
+
+function Get-PSExportWSManError {
+    <#
+    .SYNOPSIS
+    Why there is no session over WS-Management, and what to do about it.
+    #>
+    [CmdletBinding()]
+    [OutputType([System.Management.Automation.ErrorRecord])]
+    param([System.Management.Automation.ErrorRecord] $Problem)
+    $category = 'OpenError'
+    $hint = 'Check that the host is on and allows remoting: Test-WSMan there, psexport ' +
+        'doctor here.'
+    $code = 0
+    if ($Problem.Exception -is
+        [System.Management.Automation.Remoting.PSRemotingTransportException]) {
+        $code = $Problem.Exception.ErrorCode
+    }
+    if ($Problem.Exception.InnerException -is [System.DllNotFoundException]) {
+        $category = 'NotInstalled'
+        $hint = 'There is no WS-Management client on this platform. Name an SSH endpoint ' +
+            "of the host instead: Import-Module $($script:PSExport.Name) -Force " +
+            "-ArgumentList @{ HostName = '...'; UserName = '...' }, or import the module " +
+            'with a session of your own.'
+    } elseif ($code -in 5, 1326, 1327, 1330, 1331, 1385, 1909) {
+        # Access denied, and Windows' ways to refuse a log on.
+        $category = 'AuthenticationError'
+        $hint = 'The user, the password or the right to use the endpoint is wrong. It is ' +
+            'not tried again by itself.'
+        $script:PSExportState.Secret = $null
+    }
+    New-PSExportError PSExportNoSession (
+        "No session to $($script:PSExport.Target): $($Problem.Exception.Message) $hint") `
+        -Category $category
 }
 
 
@@ -1108,16 +1496,15 @@ function Get-PSExportSessionOption {
     $endpoint = $script:PSExport.Endpoint
     if ($endpoint['SessionOption']) { return $endpoint['SessionOption'] }
     $options = @{}
-    foreach ($key in 'Culture', 'UICulture', 'OpenTimeout', 'OperationTimeout',
-        'CancelTimeout', 'IdleTimeout', 'MaximumRedirection', 'ProxyAccessType',
-        'ProxyAuthentication', 'ProxyCredential') {
-        if ($endpoint[$key]) { $options[$key] = $endpoint[$key] }
+    foreach ($name in $script:PSExportKnown.Keys) {
+        if ($script:PSExportKnown[$name] -contains 'Option' -and $endpoint[$name]) {
+            $options[$name] = $endpoint[$name]
+        }
     }
-    foreach ($key in 'NoCompression', 'NoEncryption', 'NoMachineProfile', 'SkipCACheck',
-        'SkipCNCheck', 'SkipRevocationCheck') {
-        if (Test-PSExportTrue $endpoint[$key]) { $options[$key] = $true }
+    if ($options['ProxyCredential'] -is [scriptblock]) {
+        $options.ProxyCredential = & $options.ProxyCredential
     }
-    if ($options.Count -eq 0) { return $null }
+    if ($options.Count -eq 0) { return }
     $command = Get-PSExportCommand 'New-PSSessionOption'
     $options = Select-PSExportParameter $command $options
     & $command @options
@@ -1129,35 +1516,50 @@ function New-PSExportSSHSession {
     .SYNOPSIS
     Makes a session over SSH.
     #>
-    [CmdletBinding(SupportsShouldProcess = $false)]
+    [CmdletBinding()]
+    [OutputType([hashtable])]
     param()
     $endpoint = $script:PSExport.Endpoint
     $command = Get-PSExportCommand 'New-PSSession'
+    $target = $script:PSExport.Target
     if (-not $command.Parameters.ContainsKey('HostName')) {
-        throw (New-PSExportError 'PSExportNoSession' (
-            "No session to $($script:PSExport.Target): Windows PowerShell has no SSH " +
-            'remoting. Use PowerShell 7, or name a WS-Management endpoint: Import-Module ' +
-            "$($script:PSExport.Name) -ArgumentList @{ ComputerName = '...' }") `
-            'OpenError' $script:PSExport.Target)
+        throw (New-PSExportError PSExportNoSession (
+            "No session to $($target): Windows PowerShell has no SSH remoting. Use " +
+            'PowerShell 7, or name a WS-Management endpoint of the host: Import-Module ' +
+            "$($script:PSExport.Name) -Force -ArgumentList @{ ComputerName = '...' }") `
+            -Category NotInstalled)
+    }
+    $options = @{}
+    if ($endpoint['Options']) {
+        foreach ($key in $endpoint.Options.Keys) { $options[$key] = $endpoint.Options[$key] }
+    }
+    if (-not (Test-PSExportInteractive) -and -not $options.ContainsKey('BatchMode')) {
+        # Else ssh would ask, where nobody answers.
+        $options.BatchMode = 'yes'
     }
     $parameters = @{
         Name = $script:PSExport.Name
         HostName = $endpoint['HostName']
+        Port = $endpoint['Port']
         UserName = $endpoint['UserName']
         KeyFilePath = $endpoint['KeyFilePath']
         Subsystem = $endpoint['Subsystem']
-        Options = $endpoint['Options']
-        ConnectingTimeout = $endpoint['OpenTimeout']
+        ConnectingTimeout = Get-PSExportTimeout
     }
-    if ($endpoint['Port']) { $parameters.Port = [int] $endpoint['Port'] }
+    if ($options.Count) { $parameters.Options = $options }
     $parameters = Select-PSExportParameter $command $parameters
     try {
-        & $command @parameters -ErrorAction Stop
+        $session = & $command @parameters -ErrorAction Stop
     } catch {
-        throw (New-PSExportError 'PSExportNoSession' (
-            "No session to $($script:PSExport.Target): $($_.Exception.Message) " +
-            "Check with: ssh $($endpoint['HostName'])") 'OpenError' $script:PSExport.Target)
+        $category = 'OpenError'
+        if ("$_" -match 'Permission denied|Too many authentication failures') {
+            $category = 'AuthenticationError'
+        }
+        throw (New-PSExportError PSExportNoSession (
+            "No session to $($target): $($_.Exception.Message) To see why: ssh -v -s " +
+            "$($endpoint['HostName']) powershell") -Category $category)
     }
+    @{ Runspace = $session.Runspace; Session = $session; Process = $null }
 }
 
 
@@ -1166,42 +1568,70 @@ function New-PSExportProcess {
     .SYNOPSIS
     Starts a local PowerShell and opens a runspace in it.
     #>
-    [CmdletBinding(SupportsShouldProcess = $false)]
+    [CmdletBinding()]
+    [OutputType([hashtable])]
     param()
     $endpoint = $script:PSExport.Endpoint
-    $state = $script:PSExportState
+    $made = @{ Runspace = $null; Session = $null; Process = $null }
+    $opened = $false
     try {
-        $process = [System.Management.Automation.Runspaces.PowerShellProcessInstance]::new()
-        if ($endpoint['Path']) { $process.Process.StartInfo.FileName = $endpoint['Path'] }
-        if ($endpoint['Arguments']) {
-            $start = $process.Process.StartInfo
-            if ($start.psobject.Properties['ArgumentList'] -and $start.ArgumentList.Count) {
-                foreach ($one in $endpoint['Arguments']) { $start.ArgumentList.Add($one) }
-            } else {
-                $start.Arguments += ' ' + (@($endpoint['Arguments']) -join ' ')
-            }
+        $made.Process =
+            [System.Management.Automation.Runspaces.PowerShellProcessInstance]::new()
+        $start = $made.Process.Process.StartInfo
+        if ($endpoint['Path']) { $start.FileName = $endpoint['Path'] }
+        # PowerShell 7 gives a list, Windows PowerShell a line.
+        if ($start.psobject.Properties['ArgumentList'] -and $start.ArgumentList.Count) {
+            foreach ($one in $endpoint['Arguments']) { $start.ArgumentList.Add($one) }
+        } else {
+            $start.Arguments += -join ($endpoint['Arguments'] | & { process {
+                        if ($_) { ' "' + $_ + '"' } } })
         }
-        $runspace = [runspacefactory]::CreateOutOfProcessRunspace($null, $process)
-        $runspace.Open()
+        $made.Runspace = [runspacefactory]::CreateOutOfProcessRunspace($null, $made.Process)
+        $made.Runspace.OpenAsync()
+        $limit = [datetime]::UtcNow.AddMilliseconds((Get-PSExportTimeout))
+        while ("$($made.Runspace.RunspaceStateInfo.State)" -in 'BeforeOpen', 'Opening') {
+            if ([datetime]::UtcNow -gt $limit) {
+                throw 'it did not answer in time (see the setting OpenTimeout).'
+            }
+            [System.Threading.Thread]::Sleep(5)
+        }
+        if (-not (Test-PSExportOpen $made.Runspace)) {
+            throw $made.Runspace.RunspaceStateInfo.Reason
+        }
+        $opened = $true
     } catch {
-        throw (New-PSExportError 'PSExportNoSession' (
-            "No local PowerShell could be started: $($_.Exception.GetBaseException().Message) " +
-            "Name one: Import-Module $($script:PSExport.Name) -ArgumentList @{ Path = '...' }") `
-            'OpenError' $endpoint['Path'])
+        throw (New-PSExportError PSExportNoSession (
+            "No session to $($script:PSExport.Target), a PowerShell of this machine: " +
+            "$($_.Exception.GetBaseException().Message) Name another: Import-Module " +
+            "$($script:PSExport.Name) -Force -ArgumentList @{ Path = '...' }") `
+            -Category OpenError)
+    } finally {
+        if (-not $opened) { Close-PSExportRunspace $made }
     }
-    $null = $state.Made.Add($runspace)
-    $state.Runspace = $runspace
-    $state.Session = $null
-    Test-PSExportHost $runspace.GetApplicationPrivateData()
-    Import-PSExportModule $runspace
-    $runspace
+    $made
+}
+
+
+function Get-PSExportTimeout {
+    <#
+    .SYNOPSIS
+    How many milliseconds opening a session may take.
+    #>
+    [CmdletBinding()]
+    [OutputType([int])]
+    param()
+    if ($script:PSExport.Endpoint['OpenTimeout']) {
+        return $script:PSExport.Endpoint.OpenTimeout
+    }
+    # As long as New-PSSession waits for WS-Management.
+    180000
 }
 
 
 function Get-PSExportSession {
     <#
     .SYNOPSIS
-    The PSSession around the runspace in use, as a job needs it.
+    The PSSession around a runspace, as a job needs it.
     #>
     [CmdletBinding()]
     param([object] $Runspace)
@@ -1209,9 +1639,9 @@ function Get-PSExportSession {
     if ($state.Session -and $state.Session.Runspace -eq $Runspace) { return $state.Session }
     $create = [System.Management.Automation.Runspaces.PSSession].GetMethod('Create')
     if (-not $create) {
-        throw (New-PSExportError 'PSExportNoJob' (
+        throw (New-PSExportError PSExportNoJob (
             'Windows PowerShell cannot run a job in a local process. Import the module with ' +
-            'a session.') 'NotImplemented' $null)
+            'a session.') -Category NotImplemented -Target $null)
     }
     $state.Session = $create.Invoke($null, @($Runspace, 'Process', $PSCmdlet))
     $state.Session
@@ -1227,40 +1657,95 @@ function Get-PSExportCredential {
     [OutputType([pscredential])]
     param()
     $endpoint = $script:PSExport.Endpoint
+    $state = $script:PSExportState
     $given = $endpoint['Credential']
-    if ($given -is [scriptblock]) { $given = & $given }
-    if ($given) { return [pscredential] $given }
-    if ($script:PSExportState.Secret) { return $script:PSExportState.Secret }
-    $secret = $endpoint['Secret']
-    if ($secret) {
-        try {
-            $found = & (Get-PSExportCommand 'Get-Secret') -Name $secret -ErrorAction Stop
-            if ($found -is [securestring]) {
-                $found = [pscredential]::new($endpoint['UserName'], $found)
-            }
-            $script:PSExportState.Secret = [pscredential] $found
-        } catch {
-            throw (New-PSExportError 'PSExportNoCredential' (
-                "The secret '$secret' could not be had: $($_.Exception.Message) Install " +
-                'Microsoft.PowerShell.SecretManagement, unlock the vault, or give a ' +
-                "Credential in the settings.") 'AuthenticationError' $secret)
+    if ($given -is [scriptblock]) {
+        # Asked for each session, so that it may change.
+        $given = & $given
+        if ($given -isnot [pscredential]) {
+            throw (New-PSExportError PSExportNoCredential (
+                "The script block in the setting Credential of the module " +
+                "$($script:PSExport.Name) returned no PSCredential.") `
+                -Category AuthenticationError)
         }
-        return $script:PSExportState.Secret
     }
-    if (-not (Test-PSExportTrue $endpoint['AskCredential'])) { return $null }
-    $words = [Environment]::GetCommandLineArgs()
-    $silent = -not [Environment]::UserInteractive -or [Console]::IsInputRedirected -or
-        @($words -match '^[-/]noni').Count -gt 0 -or -not $Host.UI
-    if ($silent) {
-        throw (New-PSExportError 'PSExportNoCredential' (
-            "A new session to $($script:PSExport.Target) needs a credential, and nobody can " +
-            "be asked here. Import-Module $($script:PSExport.Name) -ArgumentList " +
-            '@{ Credential = $credential }, or with a session.') `
-            'AuthenticationError' $script:PSExport.Target)
+    if ($given) { return $given }
+    if (-not $state.Secret) {
+        if ($endpoint['Secret']) {
+            $state.Secret = Get-PSExportSecret $endpoint['Secret']
+        } elseif ($endpoint['AskCredential']) {
+            $state.Secret = Read-PSExportCredential
+        }
     }
-    $script:PSExportState.Secret = $Host.UI.PromptForCredential($script:PSExport.Name,
-        "For a new session to $($script:PSExport.Target)", "$($endpoint['UserName'])", '')
-    $script:PSExportState.Secret
+    $state.Secret
+}
+
+
+function Get-PSExportSecret {
+    <#
+    .SYNOPSIS
+    The credential that a SecretManagement vault keeps under a name.
+    #>
+    [CmdletBinding()]
+    [OutputType([pscredential])]
+    param([string] $Name)
+    try {
+        $command = Get-PSExportCommand 'Get-Secret'
+        if (-not $command) { throw 'there is no Get-Secret here.' }
+        $found = & $command -Name $Name -ErrorAction Stop
+        if ($found -is [securestring]) {
+            $found = [pscredential]::new($script:PSExport.Endpoint['UserName'], $found)
+        }
+        if ($found -isnot [pscredential]) { throw 'it is no credential.' }
+        $found
+    } catch {
+        throw (New-PSExportError PSExportNoCredential (
+            "The secret '$Name' could not be had: $($_.Exception.Message) Install " +
+            'Microsoft.PowerShell.SecretManagement and unlock the vault, or give a ' +
+            'Credential in the settings.') -Category AuthenticationError -Target $Name)
+    }
+}
+
+
+function Read-PSExportCredential {
+    <#
+    .SYNOPSIS
+    Asks for the credential of a new session, where somebody can be asked.
+    #>
+    [CmdletBinding()]
+    [OutputType([pscredential])]
+    param()
+    $why = 'nobody can be asked here'
+    if (Test-PSExportInteractive) {
+        try {
+            $typed = $Host.UI.PromptForCredential($script:PSExport.Name,
+                "For a new session to $($script:PSExport.Target)",
+                "$($script:PSExport.Endpoint['UserName'])", '')
+            if ($typed) { return $typed }
+            $why = 'none was given'
+        } catch [System.Management.Automation.RuntimeException] {
+            $why = "it could not be asked for: $($_.Exception.GetBaseException().Message)"
+        }
+    }
+    throw (New-PSExportError PSExportNoCredential (
+        "A new session to $($script:PSExport.Target) needs a credential, and $why. " +
+        "Import-Module $($script:PSExport.Name) -Force -ArgumentList @{ Credential = " +
+        '$credential }, or with a session.') -Category AuthenticationError)
+}
+
+
+function Test-PSExportInteractive {
+    <#
+    .SYNOPSIS
+    Whether there is somebody who can be asked.
+    #>
+    [CmdletBinding()]
+    [OutputType([bool])]
+    param()
+    if (-not $Host.UI -or -not [Environment]::UserInteractive) { return $false }
+    if ($Host.Name -ne 'ConsoleHost') { return $true }
+    -not [Console]::IsInputRedirected -and
+        -not @([Environment]::GetCommandLineArgs() -match '^[-/]noni')
 }
 
 
@@ -1268,25 +1753,33 @@ function Import-PSExportModule {
     <#
     .SYNOPSIS
     Imports on a new session the modules whose commands were asked for.
+    .DESCRIPTION
+    Each on its own, so that one that fails does not cost the others. A restricted
+    endpoint has what it has.
     #>
     [CmdletBinding()]
     param([object] $Runspace)
-    if (-not $script:PSExport.Modules -or -not $script:PSExport.FullLanguage) { return }
-    $shell = [powershell]::Create()
-    try {
+    if (-not $script:PSExport.FullLanguage) { return }
+    foreach ($module in $script:PSExport.Modules) {
+        $parameter = 'Name'
+        if ($module -is [hashtable]) { $parameter = 'FullyQualifiedName' }
+        $shell = [powershell]::Create()
         $shell.Runspace = $Runspace
-        $null = $shell.AddCommand('Import-Module').AddParameter('Name',
-            $script:PSExport.Modules)
-        $null = $shell.Invoke()
-        $problem = $shell.Streams.Error
-    } catch {
-        $problem = @($_)
-    } finally {
-        $shell.Dispose()
-    }
-    foreach ($one in $problem) {
-        Microsoft.PowerShell.Utility\Write-Warning (
-            "On $($script:PSExport.Target), a module that this one needs: $one")
+        $problem = $null
+        try {
+            $null = $shell.AddCommand('Import-Module').AddParameter($parameter, $module)
+            $null = $shell.Invoke()
+            $problem = $shell.Streams.Error | & { process { $_ } }
+        } catch {
+            $problem = $_.Exception.GetBaseException().Message
+        } finally {
+            $shell.Dispose()
+        }
+        if ($problem) {
+            Microsoft.PowerShell.Utility\Write-Warning (
+                "$($script:PSExport.Target) could not import a module that commands of " +
+                "this one come from: $problem")
+        }
     }
 }
 
@@ -1295,20 +1788,32 @@ function Test-PSExportHost {
     <#
     .SYNOPSIS
     Warns, once, when the host is not what it was at the export.
+    .DESCRIPTION
+    What one of the two did not tell is no difference.
     #>
     [CmdletBinding()]
     param([AllowNull()] [System.Collections.IDictionary] $PrivateData)
-    if ($script:PSExportState.Checked -or -not $PrivateData) { return }
     $script:PSExportState.Checked = $true
+    if (-not $PrivateData) { return }
     $changes = @()
     $remoting = $PrivateData['ImplicitRemoting']
-    $hash = ''
-    if ($remoting -is [System.Collections.IDictionary]) { $hash = "$($remoting['Hash'])" }
-    if ($hash -ne $script:PSExport.Hash) { $changes += 'its list of commands' }
+    if ($remoting -is [System.Collections.IDictionary] -and $script:PSExport.Hash) {
+        $hash = "$($remoting['Hash'])"
+        if ($hash -and $hash -ne $script:PSExport.Hash) { $changes += 'its list of commands' }
+    }
     $table = $PrivateData['PSVersionTable']
-    if ($table -is [System.Collections.IDictionary] -and $script:PSExport.HostVersion -and
-        "$($table['PSVersion'])" -ne $script:PSExport.HostVersion) {
-        $changes += "its PowerShell ($($script:PSExport.HostVersion), now $($table['PSVersion']))"
+    if ($table -is [System.Collections.IDictionary]) {
+        $was = "$($script:PSExport.HostVersion)"
+        $is = "$($table['PSVersion'])"
+        # Windows' updates change the fourth number; a preview has its name only here
+        # or there.
+        $three = '^\d+(\.\d+){0,2}'
+        if ($was -match $three) {
+            $before = $Matches[0]
+            if ($is -match $three -and $Matches[0] -ne $before) {
+                $changes += "its PowerShell ($was, now $is)"
+            }
+        }
     }
     if ($changes) {
         Microsoft.PowerShell.Utility\Write-Warning (
@@ -1324,7 +1829,7 @@ function Set-PSExportAlias {
     .SYNOPSIS
     Sets the host's aliases, but for those that this shell does not let go of.
     #>
-    [CmdletBinding(SupportsShouldProcess = $false)]
+    [CmdletBinding()]
     param([hashtable] $Aliases)
     foreach ($name in $Aliases.Keys) {
         $there = $ExecutionContext.InvokeCommand.GetCommand($name, 'Alias')
@@ -1338,6 +1843,39 @@ function Set-PSExportAlias {
 }
 
 
+# The end, and what the caller may ask for by hand.
+
+function Register-PSExportCleanup {
+    <#
+    .SYNOPSIS
+    Closes the module's sessions when it is removed, or its shell or runspace ends.
+    #>
+    [CmdletBinding()]
+    param()
+    $module = $ExecutionContext.SessionState.Module
+    if (-not $module) { return }
+    $module.OnRemove = { Unregister-PSExportCleanup }
+    $script:PSExportState.Exiting = $ExecutionContext.Events.SubscribeEvent($null,
+        'PowerShell.Exiting', 'PowerShell.Exiting', $null, { Close-PSExportSession },
+        $true, $false)
+}
+
+
+function Unregister-PSExportCleanup {
+    <#
+    .SYNOPSIS
+    Takes back what the module has put outside of itself.
+    #>
+    [CmdletBinding()]
+    param()
+    if ($script:PSExportState.Exiting) {
+        $ExecutionContext.Events.UnsubscribeEvent($script:PSExportState.Exiting)
+    }
+    Remove-PSExportControl
+    Close-PSExportSession
+}
+
+
 function Close-PSExportSession {
     <#
     .SYNOPSIS
@@ -1345,15 +1883,147 @@ function Close-PSExportSession {
     #>
     [CmdletBinding()]
     param()
-    foreach ($call in @($script:PSExportState.Calls)) { Stop-PSExportCall $call }
-    foreach ($made in @($script:PSExportState.Made)) {
-        if ($made -is [System.Management.Automation.Runspaces.PSSession]) {
-            Microsoft.PowerShell.Core\Remove-PSSession -Session $made -ErrorAction Ignore
-        } else {
-            $made.Dispose()
+    $state = $script:PSExportState
+    foreach ($call in $state.Calls.ToArray()) { Stop-PSExportCall $call }
+    foreach ($made in $state.Made.ToArray()) { Close-PSExportRunspace $made }
+    $state.Runspace = $null
+    $state.Session = $null
+    $state.Given = $null
+    $state.Secret = $null
+}
+
+
+function Close-PSExportRunspace {
+    <#
+    .SYNOPSIS
+    Closes one session that this module made, with the process behind it.
+    #>
+    [CmdletBinding()]
+    param([hashtable] $Made)
+    $script:PSExportState.Made.Remove($Made)
+    try {
+        if ($Made.Session -and -not $Made.Process) {
+            Microsoft.PowerShell.Core\Remove-PSSession -Session $Made.Session
+        } elseif ($Made.Runspace) {
+            $Made.Runspace.Dispose()
+        }
+    } catch {
+        Microsoft.PowerShell.Utility\Write-Verbose "A session did not close: $_"
+    } finally {
+        if ($Made.Process) { $Made.Process.Dispose() }
+    }
+}
+
+
+function Add-PSExportControl {
+    <#
+    .SYNOPSIS
+    Gives the caller's session the commands that handle the session by hand.
+    .DESCRIPTION
+    They are not among the module's exports, which are known without running it.
+    #>
+    [CmdletBinding()]
+    param()
+    $noun = $script:PSExport.Name -replace '[^\p{L}\p{Nd}_]'
+    $control = [ordered]@{
+        "Connect-$noun" = ${function:Connect-PSExportEndpoint}
+        "Get-$($noun)Session" = ${function:Get-PSExportState}
+        "Disconnect-$noun" = ${function:Disconnect-PSExportEndpoint}
+    }
+    foreach ($name in $control.Keys) {
+        $path = "function:global:$name"
+        if ($ExecutionContext.InvokeProvider.Item.Exists($path)) {
+            Microsoft.PowerShell.Utility\Write-Warning (
+                "There is a function $name already; it stays.")
+            continue
+        }
+        $null = $ExecutionContext.InvokeProvider.Item.Set($path, $control[$name])
+        $null = $script:PSExportState.Control.Add($path)
+    }
+}
+
+
+function Remove-PSExportControl {
+    <#
+    .SYNOPSIS
+    Takes these commands away again.
+    #>
+    [CmdletBinding()]
+    param()
+    foreach ($path in $script:PSExportState.Control) {
+        if ($ExecutionContext.InvokeProvider.Item.Exists($path)) {
+            $ExecutionContext.InvokeProvider.Item.Remove($path, $false)
         }
     }
-    $script:PSExportState.Made.Clear()
-    $script:PSExportState.Runspace = $null
-    $script:PSExportState.Session = $null
+    $script:PSExportState.Control.Clear()
+}
+
+
+function Connect-PSExportEndpoint {
+    <#
+    .SYNOPSIS
+    Opens the session of an exported module now.
+    .PARAMETER Setting
+    A PSSession, session options, or a hashtable of settings, as for Import-Module
+    -ArgumentList: from now on they apply.
+    .OUTPUTS
+    The state of the session.
+    #>
+    [CmdletBinding()]
+    param([Parameter(Position = 0)] [object] $Setting)
+    try {
+        if ($null -ne $Setting) {
+            $settings = ConvertTo-PSExportTable $Setting
+            Close-PSExportSession
+            Set-PSExportSetting $settings
+        }
+        $null = Get-PSExportRunspace
+    } catch {
+        $PSCmdlet.ThrowTerminatingError($_)
+    }
+    Get-PSExportState
+}
+
+
+function Get-PSExportState {
+    <#
+    .SYNOPSIS
+    Tells which session the calls of an exported module run in.
+    #>
+    [CmdletBinding()]
+    param()
+    $state = $script:PSExportState
+    $runspace = $state.Runspace
+    if (-not $runspace -and $state.Given) { $runspace = $state.Given.Runspace }
+    $about = [ordered]@{
+        Module = $script:PSExport.Name
+        Target = $script:PSExport.Target
+        Transport = $script:PSExport.Endpoint.Transport
+        State = 'None'
+        Availability = 'None'
+        Origin = 'None'
+        InstanceId = $null
+    }
+    if ($runspace) {
+        $about.State = "$($runspace.RunspaceStateInfo.State)"
+        $about.Availability = "$($runspace.RunspaceAvailability)"
+        $about.InstanceId = $runspace.InstanceId
+        $about.Origin = 'Found'
+        foreach ($made in $state.Made) {
+            if ($made.Runspace -eq $runspace) { $about.Origin = 'Made' }
+        }
+        if ($state.Given -and $state.Given.Runspace -eq $runspace) { $about.Origin = 'Given' }
+    }
+    [pscustomobject] $about
+}
+
+
+function Disconnect-PSExportEndpoint {
+    <#
+    .SYNOPSIS
+    Closes what an exported module opened, and lets go of what it was given.
+    #>
+    [CmdletBinding()]
+    param()
+    Close-PSExportSession
 }
