@@ -166,7 +166,7 @@ class Interview:
             except BaseException:
                 for future in futures:
                     future.cancel()
-                self._stop()
+                self.stop()
                 raise
 
     def _opened(self, answer: Answer) -> None:
@@ -180,7 +180,8 @@ class Interview:
         with self._lock:
             self._open.discard(answer)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End all that is being asked, and all that will be."""
         with self._lock:
             self._stopped = True
             answers = list(self._open)

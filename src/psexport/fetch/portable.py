@@ -3,7 +3,8 @@
 Three questions make the catalogue: GET_COMMAND_METADATA, ``Get-Command
 -ShowCommandInfo`` for the parameter sets, ``Get-FormatData`` for the views. The second
 may go unanswered; the catalogue then knows names and types of parameters only. They
-are put at the same time where the endpoint offers the same in every runspace.
+are put at the same time where the endpoint offers the same in every runspace. Help
+comes last, when all that it could cost is help.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ..transport.base import (
     Version,
 )
 from ..views import TypeViews
-from . import commands, views
+from . import commands, help, views
 from .commands import Shown
 from .interview import Interview, PipelineError
 from .loading import load
@@ -74,7 +75,12 @@ def fetch(
     # Where modules load by themselves, each runspace has loaded others.
     restricted = host.language_mode is None
     interview.together(tasks, at_once=len(tasks) if restricted else 1)
-    return asker.answers.catalogue(request, host)
+    catalogue = asker.answers.catalogue(request, host)
+    if request.wants_commands and request.wants_help:
+        at_once = session.greeting.runspaces if restricted else 1
+        topics = help.fetch(session, catalogue.commands, on_event, at_once=at_once)
+        catalogue = replace(catalogue, help=topics)
+    return catalogue
 
 
 @dataclass(slots=True)

@@ -338,7 +338,8 @@ def _place(place: Membership, documented: bool) -> str:
 
 
 def _default(parameter: Parameter, about: HelpParameter) -> str:
-    return about.default_value or ("False" if parameter.is_switch else "")
+    has_default = parameter.is_switch and parameter not in _SHOULD_PROCESS
+    return about.default_value or ("False" if has_default else "")
 
 
 def _takes_input(parameter: Parameter) -> str:
