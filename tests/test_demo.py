@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from io import StringIO
 from pathlib import Path
 
+import psexport
 from psexport.cli import main
 from psexport.connection import parse
 from psexport.events import ignore
 from psexport.fetch import FetchRequest, compact, host
 from psexport.transport import connect
 
+RECORDING = Path(psexport.__file__).parent / "data" / "demo.jsonl.gz"
 OWN = ["ConvertTo-Label", "Get-Parcel", "Get-Weight", "Remove-Parcel", "Send-Parcel"]
 
 
@@ -35,3 +39,8 @@ def test_it_exports_without_a_word_about_clobbering(tmp_path: Path) -> None:
     assert made["commands"] == OWN
     assert made["aliases"] == ["gparcel"]
     assert "Demo.Parcel" in made["formats"]
+
+
+def test_it_says_nothing_of_the_machine_that_recorded_it() -> None:
+    text = gzip.decompress(RECORDING.read_bytes()).decode("utf-8")
+    assert not re.search(r"/(root|tmp|work|home/(?!admin))\b", text)
