@@ -1,4 +1,4 @@
-"""The script module as a whole: the runtime's text, and the guard against misreading."""
+"""The script module as a whole: the runtime, and the guard against misreading."""
 
 from __future__ import annotations
 
