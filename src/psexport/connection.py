@@ -57,6 +57,10 @@ class Connection:
     :ivar skip_cn_check: do not compare the certificate's name.
     :ivar allow_redirection: follow redirections.
     :ivar proxy_uri: HTTP proxy, or "".
+    :ivar no_encryption: send messages over HTTP as they are, passwords too.
+    :ivar service_principal: ``service/host`` to get a Kerberos ticket for, or "".
+    :ivar allow_delegation: let the host act as the user towards others (Kerberos).
+    :ivar keytab_file: Kerberos keys to log on with instead of a password, or "".
     :ivar key_file: private key for ssh, or "".
     :ivar subsystem: ssh subsystem.
     :ivar options: further options of ssh, ``Name=value``.
@@ -84,6 +88,10 @@ class Connection:
     skip_cn_check: bool = False
     allow_redirection: bool = False
     proxy_uri: str = ""
+    no_encryption: bool = False
+    service_principal: str = ""
+    allow_delegation: bool = False
+    keytab_file: str = ""
     key_file: str = ""
     subsystem: str = "powershell"
     options: tuple[str, ...] = ()
@@ -268,6 +276,13 @@ def _user(name: str, value: Value) -> str:
     return text
 
 
+def _principal(name: str, value: Value) -> str:
+    text = _text(name, value)
+    if not re.fullmatch(r"[^/@\s]+/[^/@\s]+", text):
+        raise _wrong(name, "takes a service and a host: HTTP/server01.example.com")
+    return text
+
+
 def _texts(name: str, value: Value) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence):
         value = [_text(name, value)]
@@ -364,6 +379,10 @@ _PARAMETERS = {
     "SkipCACheck": _Parameter("skip_ca_check", _WEB, _switch),
     "SkipCNCheck": _Parameter("skip_cn_check", _WEB, _switch),
     "ProxyUri": _Parameter("proxy_uri", _WEB, _http_address),
+    "NoEncryption": _Parameter("no_encryption", _WEB, _switch),
+    "ServicePrincipalName": _Parameter("service_principal", _WEB, _principal),
+    "AllowDelegation": _Parameter("allow_delegation", _WEB, _switch),
+    "KeytabFile": _Parameter("keytab_file", _WEB, _path),
     "AllowRedirection": _Parameter("allow_redirection", _WSMAN, _switch),
     "KeyFilePath": _Parameter("key_file", _OVER_SSH, _path),
     "Subsystem": _Parameter("subsystem", _OVER_SSH, _text),

@@ -173,11 +173,13 @@ class Greeting:
     :ivar runspace_id: the runspace pool's InstanceId, a GUID in lower case.
     :ivar private_data: the APPLICATION_PRIVATE_DATA document, empty if none came.
     :ivar runspaces: how many answers may be open at the same time.
+    :ivar warnings: what a user should know about the way the session was opened.
     """
 
     runspace_id: str = ""
     private_data: bytes = b""
     runspaces: int = 1
+    warnings: tuple[str, ...] = ()
 
 
 class Session(abc.ABC):

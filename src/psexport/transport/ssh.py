@@ -86,7 +86,7 @@ def connect(connection: Connection, *, limits: Limits) -> Session:
 
     :raises TransportError: ssh is missing or fails, or no session opens.
     """
-    interactive = _has_terminal()
+    interactive = has_terminal()
 
     def explain(code: int | None, words: str) -> TransportError | None:
         return _explained(connection, code, words)
@@ -132,7 +132,7 @@ def command(connection: Connection, *, interactive: bool) -> list[str]:
     return [*words, "-s", "--", connection.host, connection.subsystem]
 
 
-def _has_terminal() -> bool:
+def has_terminal() -> bool:
     """Whether ssh could ask: it opens the terminal itself, whatever stdin is."""
     if not sys.stderr or not sys.stderr.isatty():
         return False
@@ -163,4 +163,4 @@ def _explained(
     return None
 
 
-__all__ = ["command", "connect"]
+__all__ = ["command", "connect", "has_terminal"]

@@ -1,0 +1,596 @@
+"""PowerShell over WSMan: how Windows is reached.
+
+Theory of operation. A session is a shell on the host, made with Create, ended with
+Delete. A question is a command in it; its answer is fetched with one Receive after
+another, each a long poll: the host answers when it has something, or after a while that
+it has not. While one batch of records is read, the next Receive is already under way.
+
+Each request under way needs a connection, a :class:`~.wire.Wire`, of its own, and
+logging on to one takes a while. So they are kept: a question that is over leaves its
+wire to the next, and what is asked one after another needs just one.
+
+Connections break. A Receive is then tried again over a new one, as long as it is
+certain that nothing was lost; a Command never is, for it may be running.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from ..connection import Connection
+from ..errors import TransportError
+from ..secret import Secret
+from . import logon, psrp, wsman_faults
+from .base import (
+    Answer,
+    Greeting,
+    Limits,
+    PipelineState,
+    Question,
+    Record,
+    Session,
+    Stream,
+)
+from .psrp import Outgoing
+from .wire import MAX_REDIRECTIONS, RedirectedError, Task, Wire, patiently
+from .wsman_faults import Fault
+from .wsman_shell import DEFAULT_CONFIGURATION, RESOURCE, Address, Received, Shell
+
+_Result = TypeVar("_Result")
+
+#: How many pipelines run at the same time; a host's least quota is five.
+RUNSPACES = 3
+#: Seconds that a host may keep a Receive waiting.
+POLL = 20.0
+#: Seconds in which a lost connection must be found again.
+RECOVERY = 15.0
+#: Bytes of one PSRP fragment: so small that it fits wherever anything does.
+_FRAGMENT = 8 * 1024
+#: The longest request that every host takes unless it was told otherwise, and the
+#: longest that every host takes.
+_USUAL_ENVELOPE, _LEAST_ENVELOPE = 150 * 1024, 16 * 1024
+#: What is around fragments in a request: headers, signatures, boundaries.
+_AROUND = 4096
+_FRAGMENT_HEADER = struct.Struct(">QQBI")
+
+#: Failures after which a new connection is worth a try.
+_PASSING = frozenset(
+    {"ErrorSessionBroken", "ErrorSessionOpen", "ErrorHostUnreachable", "ErrorHostBusy"}
+)
+
+
+def connect(connection: Connection, *, limits: Limits, secret: Secret) -> Session:
+    """Log on and open a session.
+
+    :param secret: the password; asked for when it is needed.
+    :raises TransportError: the session cannot be opened; nothing is left on the host.
+    :raises UsageError: it must not be opened like that, or the password is missing.
+    """
+    logon.check(connection)
+    return WsmanSession(connection, limits=limits, secret=secret)
+
+
+class WsmanSession(Session):
+    """A session over WSMan.
+
+    :raises TransportError: it cannot be opened.
+    """
+
+    def __init__(
+        self, connection: Connection, *, limits: Limits, secret: Secret
+    ) -> None:
+        self.name = connection.name
+        self._target = connection
+        self._limits = limits
+        self._secret = secret
+        self._client = psrp.Client(runspaces=RUNSPACES, fragment_size=_FRAGMENT)
+        configuration = connection.configuration_name or DEFAULT_CONFIGURATION
+        self._address = Address(
+            resource=configuration
+            if configuration.startswith(RESOURCE)
+            else RESOURCE + configuration,
+            shell=str(self._client.runspace_id).upper(),
+            session=str(uuid.uuid4()),
+        )
+        self._phase = "open"
+        self._envelope = _USUAL_ENVELOPE
+        #: Guards the client and all below; notified when an answer is over.
+        self._changed = threading.Condition(threading.RLock())
+        #: Held while something is sent, so that it is sent in order.
+        self._sending = threading.RLock()
+        self._free: list[Wire] = []
+        self._busy: set[Wire] = set()
+        self._answers: dict[uuid.UUID, _Answer] = {}
+        self._uncreated: set[uuid.UUID] = set()
+        #: The wire that a shell was asked for over; ``None`` when there is none.
+        self._creator: Wire | None = None
+        self._opened: psrp.Opened | None = None
+        self._failure: TransportError | None = None
+        self._closed = False
+        #: The number of the last PSRP object that came, ``None`` where nobody knows.
+        self._last_object: int | None = 0
+        try:
+            self.greeting = self._open()
+        except BaseException:
+            self.close()
+            raise
+        self._phase = "run"
+
+    def ask(self, question: Question) -> Answer:
+        """Put a question to the host; see :meth:`Session.ask`."""
+        with self._changed:
+            self._check()
+            pipeline = self._client.ask(question)
+            answer = _Answer(self, pipeline)
+            self._answers[pipeline] = answer
+            self._uncreated.add(pipeline)
+        try:
+            self._run(self._flush, self._limits.silence)
+            with self._changed:
+                answer.wire = self._take()
+                self._receive_more(answer)
+        except BaseException:
+            self.stop_answer(answer)
+            raise
+        return answer
+
+    def close(self) -> None:
+        """End the shell on the host, and all connections to it."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            self._phase = "close"
+            for answer in self._answers.values():
+                answer.unwanted = True
+                if answer.wire is not None:
+                    answer.wire.abort()
+            self._changed.notify_all()
+        try:
+            if self._creator is not None and self._creator.reached:
+                self._delete()
+        finally:
+            with self._changed:
+                for wire in (*self._free, *self._busy):
+                    wire.abort()
+                    wire.close()
+                self._free.clear()
+
+    # Opening and ending.
+
+    def _open(self) -> Greeting:
+        deadline = time.monotonic() + self._limits.open
+        self._client.open()
+        fragments = b"".join(piece.data for piece in self._client.outgoing())
+        for _ in range(MAX_REDIRECTIONS + 1):
+            try:
+                self._address = self._run(
+                    lambda shell: self._create(shell, fragments), _left(deadline)
+                )
+                break
+            except RedirectedError as elsewhere:
+                self._target = elsewhere.connection
+                self._drop_wires()
+        else:
+            raise self._error("sends this session on and on", "ErrorRedirected")
+        while self._opened is None:
+            received = self._run(
+                lambda shell: shell.receive(None, min(POLL, _left(deadline))),
+                _left(deadline),
+            )
+            with self._changed:
+                self._take_in(None, received.data)
+                self._check()
+            self._run(self._flush, _left(deadline))
+        return Greeting(
+            str(self._client.runspace_id),
+            self._opened.private_data,
+            RUNSPACES,
+            warnings=_warnings(self._target),
+        )
+
+    def _create(self, shell: Shell, fragments: bytes) -> Address:
+        # Even where no answer comes there may be a shell from here on.
+        self._creator = shell.wire
+        try:
+            return shell.create(fragments, self._limits.open)
+        except Fault as fault:
+            if fault.code != wsman_faults.TIMED_OUT:
+                self._creator = None
+            raise
+
+    def _delete(self) -> None:
+        """Delete the shell; what goes wrong then is nobody's business any more."""
+        deadline = time.monotonic() + self._limits.close
+        for _ in range(2):
+            with contextlib.suppress(TransportError, RedirectedError):
+                self._run(lambda shell: shell.delete(_left(deadline)), _left(deadline))
+                return
+            if time.monotonic() >= deadline:
+                return
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            raise self._error("has been left: this session is closed")
+
+    def _error(self, what: str, id: str = "ErrorSessionBroken") -> TransportError:
+        return TransportError(
+            f"{self.name} {what}",
+            id=id,
+            phase=self._phase,
+            target=self.name,
+            hint="open a new session and try again",
+        )
+
+    # Wires.
+
+    def _take(self) -> Wire:
+        """A wire that nobody uses."""
+        with self._changed:
+            wire = self._free.pop() if self._free else Wire(self._target, self._secret)
+            wire.phase = self._phase
+            self._busy.add(wire)
+            return wire
+
+    def _give(self, wire: Wire, *, healthy: bool) -> None:
+        with self._changed:
+            self._busy.discard(wire)
+            if healthy and not self._closed:
+                self._free.append(wire)
+                return
+        wire.abort()
+        wire.close()
+
+    def _drop_wires(self) -> None:
+        with self._changed:
+            for wire in self._free:
+                wire.close()
+            self._free.clear()
+
+    def _run(self, work: Callable[[Shell], _Result], seconds: float) -> _Result:
+        """Do something with the shell, over a wire of its own, in bounded time.
+
+        :raises TransportError: also for what the host faults.
+        """
+        wire = self._take()
+        healthy = False
+        try:
+            result = patiently(wire, lambda: work(Shell(wire, self._address)), seconds)
+            healthy = True
+            return result
+        except Fault as fault:
+            healthy = True
+            raise self._explained(fault) from None
+        finally:
+            self._give(wire, healthy=healthy)
+
+    def _explained(self, fault: Fault) -> TransportError:
+        return wsman_faults.explain(fault, self._target, self._phase)
+
+    # Sending.
+
+    def _flush(self, shell: Shell) -> None:
+        """Send whatever the client has to say, in order."""
+        with self._sending:
+            with self._changed:
+                pieces = deque(self._client.outgoing())
+            while pieces:
+                self._send_some(shell, pieces)
+
+    def _send_some(self, shell: Shell, pieces: deque[Outgoing]) -> None:
+        """Send as many of the next pieces as belong together and fit."""
+        first = pieces[0]
+        room = (self._envelope - _AROUND) * 3 // 4
+        count = size = 0
+        for piece in pieces:
+            if piece.target != first.target or piece.prompt != first.prompt:
+                break
+            if count and size + len(piece.data) > room:
+                break
+            size += len(piece.data)
+            count += 1
+        data = b"".join(pieces[n].data for n in range(count))
+        try:
+            self._send(shell, first, data)
+        except TransportError as error:
+            if error.id != "ErrorMessageTooLarge" or count == 1:
+                raise
+            # It was not taken, so it may come again, in smaller pieces.
+            told = shell.max_envelope(self._limits.silence)
+            self._envelope = min(told or _LEAST_ENVELOPE, self._envelope // 2)
+            return
+        for _ in range(count):
+            pieces.popleft()
+
+    def _send(self, shell: Shell, piece: Outgoing, data: bytes) -> None:
+        seconds = self._limits.silence
+        target = None if piece.target is None else str(piece.target).upper()
+        if piece.target is None or piece.target not in self._uncreated:
+            with (
+                contextlib.suppress(Fault) if piece.prompt else contextlib.nullcontext()
+            ):
+                shell.send(target, data, seconds, prompt=piece.prompt)
+            return
+        assert target is not None
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                shell.command(target, data, seconds)
+            except Fault as fault:
+                # Refused before it began, so it may come again when there is room.
+                if fault.code not in wsman_faults.BUSY or not self._another_ends(
+                    piece.target, deadline
+                ):
+                    raise
+            else:
+                self._uncreated.discard(piece.target)
+                return
+
+    def _another_ends(self, pipeline: uuid.UUID, deadline: float) -> bool:
+        """Wait until another answer is over; False if there is none to wait for."""
+        with self._changed:
+            others = set(self._answers) - {pipeline} - self._uncreated
+            if not others:
+                return False
+            return self._changed.wait_for(
+                lambda: self._closed or bool(others - set(self._answers)),
+                _left(deadline),
+            )
+
+    # Receiving: what the answers call.
+
+    def next_record(self, answer: _Answer) -> Record:
+        """The next record of an answer, waiting for it."""
+        deadline = time.monotonic() + self._limits.silence
+        while not answer.records:
+            try:
+                received = self._received(answer, deadline)
+            except BaseException:
+                if answer.unwanted and not self._closed:
+                    return Record(Stream.STATE, b"", PipelineState.STOPPED)
+                self._check()
+                raise
+            with self._changed:
+                self._check()
+                self._take_in(answer, received.data)
+            if answer.ended:
+                self._finish(answer)
+                continue
+            if received.done:
+                raise self._error("ended a pipeline without a last word")
+            with self._changed:
+                self._receive_more(answer)
+        return answer.records.popleft()
+
+    def stop_answer(self, answer: _Answer) -> None:
+        """Stop an answer's pipeline, and drop what is left of it."""
+        with self._changed:
+            answer.records.clear()
+            known = self._answers.pop(answer.pipeline, None) is not None
+            answer.unwanted = True
+            self._client.forget(answer.pipeline)
+            wire, answer.wire = answer.wire, None
+            begun = answer.pipeline not in self._uncreated
+            self._uncreated.discard(answer.pipeline)
+        if not known:
+            return
+        if begun and not self._closed and self._failure is None:
+            pipeline = str(answer.pipeline).upper()
+            with contextlib.suppress(TransportError, RedirectedError):
+                self._run(
+                    lambda shell: self._interrupt(shell, pipeline), self._limits.close
+                )
+        if wire is not None:
+            self._give(wire, healthy=False)
+        with self._changed:
+            self._changed.notify_all()
+
+    def _interrupt(self, shell: Shell, pipeline: str) -> None:
+        with contextlib.suppress(Fault):
+            shell.interrupt(pipeline, self._limits.close)
+        shell.terminate(pipeline, self._limits.close)
+
+    def _received(self, answer: _Answer, deadline: float) -> Received:
+        task = answer.task
+        if task is None:  # another thread stopped it
+            raise self._error("was told to stop")
+        try:
+            return task.result(_left(deadline))
+        except Fault as fault:
+            raise self._explained(fault) from None
+        except TransportError as error:
+            if error.id == "ErrorSessionTimeout" and time.monotonic() >= deadline:
+                raise self._silence() from None
+            raise
+
+    def _silence(self) -> TransportError:
+        return TransportError(
+            f"nothing was heard from {self.name} for {self._limits.silence:g} s",
+            id="ErrorSessionTimeout",
+            phase="run",
+            target=self.name,
+            hint="see whether the host is busy, or allow more with -OperationTimeout",
+        )
+
+    def _receive_more(self, answer: _Answer) -> None:
+        wire = answer.wire
+        if wire is not None:
+            answer.task = Task(wire, lambda: self._poll(wire, answer))
+
+    def _finish(self, answer: _Answer) -> None:
+        """The pipeline is over: let the host forget it, and keep the wire."""
+        pipeline = str(answer.pipeline).upper()
+        wire, answer.wire = answer.wire, None
+        healthy = False
+        if wire is not None:
+            try:
+                shell = Shell(wire, self._address)
+                with contextlib.suppress(Fault):
+                    patiently(
+                        wire,
+                        lambda: shell.terminate(pipeline, self._limits.close),
+                        self._limits.close,
+                    )
+                healthy = True
+            except TransportError:
+                pass
+            finally:
+                self._give(wire, healthy=healthy)
+        with self._changed:
+            self._answers.pop(answer.pipeline, None)
+            self._changed.notify_all()
+
+    # Receiving: what runs in the wire's thread.
+
+    def _poll(self, wire: Wire, answer: _Answer) -> Received:
+        """One Receive, over as many connections as it takes."""
+        shell = Shell(wire, self._address)
+        target = str(answer.pipeline).upper()
+        poll = min(POLL, self._limits.silence)
+        give_up = 0.0
+        pause = 0.1
+        while True:
+            try:
+                received = shell.receive(target, poll)
+                if not received.data and not received.done:
+                    self._look_after_pool(shell)
+                return received
+            except TransportError as error:
+                now = time.monotonic()
+                give_up = give_up or now + RECOVERY
+                if error.id not in _PASSING or now >= give_up or answer.unwanted:
+                    raise
+                answer.may_lack = True
+            time.sleep(pause)
+            pause = min(2 * pause, 2.0)
+
+    def _look_after_pool(self, shell: Shell) -> None:
+        """Hear what the pool says: a pipeline may wait for an answer to that."""
+        received = shell.receive(None, 0)
+        if received.data:
+            with self._changed:
+                self._take_in(None, received.data)
+            self._flush(shell)
+
+    # Receiving: what is done with it, with the lock.
+
+    def _take_in(self, answer: _Answer | None, data: bytes) -> None:
+        if not data:
+            return
+        if answer is not None and answer.may_lack:
+            self._check_whole(answer, data)
+        self._last_object = _last_object(data)
+        target = None if answer is None else answer.pipeline
+        try:
+            for event in self._client.receive(target, data):
+                self._happened(event)
+        except TransportError as error:
+            error.target = error.target or self.name
+            error.phase = self._phase
+            raise
+
+    def _check_whole(self, answer: _Answer, data: bytes) -> None:
+        """See to it that a host did not say something to a connection that broke.
+
+        A host numbers what it says, whichever pipeline it belongs to. So where one
+        answer is open alone, a gap is seen; where others are, it is not.
+        """
+        answer.may_lack = False
+        first, number, _, _ = _FRAGMENT_HEADER.unpack_from(
+            data.ljust(_FRAGMENT_HEADER.size, b"\0")
+        )
+        alone = len(self._answers) == 1 and self._last_object is not None
+        expected = (self._last_object or 0) + (number == 0)
+        if not alone or first != expected:
+            raise self._error(
+                "was cut off, and part of what it said may be lost with the connection"
+            )
+
+    def _happened(self, event: psrp.Event) -> None:
+        if isinstance(event, psrp.Opened):
+            self._opened = event
+        elif isinstance(event, psrp.Ended):
+            reason = f", saying: {event.reason}" if event.reason else ""
+            self._failure = self._error(
+                f"closed the session{reason}",
+                "ErrorSessionOpen" if self._opened is None else "ErrorSessionBroken",
+            )
+        else:
+            answer = self._answers.get(event.pipeline)
+            if answer is not None and not answer.unwanted:
+                answer.records.append(event.record)
+                answer.ended |= event.record.stream is Stream.STATE
+
+
+class _Answer(Answer):
+    """The records of one pipeline."""
+
+    def __init__(self, session: WsmanSession, pipeline: uuid.UUID) -> None:
+        self._session = session
+        self._told = False
+        self.pipeline = pipeline
+        self.records: deque[Record] = deque()
+        self.wire: Wire | None = None
+        self.task: Task[Received] | None = None
+        #: The host has said the last of it.
+        self.ended = False
+        #: What still comes is dropped.
+        self.unwanted = False
+        #: A connection broke while something may have been on it.
+        self.may_lack = False
+
+    def __iter__(self) -> Iterator[Record]:
+        while not self._told:
+            record = self._session.next_record(self)
+            self._told = record.stream is Stream.STATE
+            yield record
+
+    def stop(self) -> None:
+        self._told = True
+        self._session.stop_answer(self)
+
+
+def _last_object(data: bytes) -> int | None:
+    """The number of the last PSRP object in whole fragments."""
+    at, last = 0, None
+    while at + _FRAGMENT_HEADER.size <= len(data):
+        last, _, _, length = _FRAGMENT_HEADER.unpack_from(data, at)
+        at += _FRAGMENT_HEADER.size + length
+    return last if at == len(data) else None
+
+
+def _left(deadline: float) -> float:
+    return max(deadline - time.monotonic(), 0.0)
+
+
+def _warnings(connection: Connection) -> tuple[str, ...]:
+    """What a user should know who allowed something that is not safe."""
+    found: list[str] = []
+    if connection.skip_ca_check:
+        found.append(
+            f"Who issued the certificate of {connection.name} was not checked: "
+            "anybody between here and there can read and change what is sent."
+        )
+    if connection.skip_cn_check:
+        found.append(
+            f"Whether the certificate of {connection.name} is for that name was not "
+            "checked: another host can answer in its place."
+        )
+    if connection.no_encryption and not connection.use_ssl:
+        found.append(
+            f"What is sent to {connection.name} is not encrypted: anybody between "
+            "here and there can read and change it."
+        )
+    return tuple(found)
+
+
+__all__ = ["POLL", "RECOVERY", "RUNSPACES", "WsmanSession", "connect"]
