@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from .pslang import Wildcard, fold, has_wildcards
 from .results import ExportResult, WrittenFile
 from .seal import Prompt, Seal, open_signer, timestamp_client
 from .selection import SelectionRequest, select, wanted
-from .transport.base import Argument, Session
+from .transport.base import Argument, ModuleSpec, Session
 
 _VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){1,3}")
 
@@ -358,9 +358,9 @@ def _module_options(
     )
 
 
-def _modules(order: Order, catalogue: Catalogue) -> tuple[str, ...]:
+def _modules(order: Order, catalogue: Catalogue) -> tuple[str | Mapping[str, str], ...]:
     """Return the modules that a new session has to have, by their own names."""
-    names = [spec.name for spec in order.fully_qualified_module or ()]
+    names: list[str] = []
     for name in order.module or ():
         if has_wildcards(name):
             pattern = Wildcard(name)
@@ -369,7 +369,21 @@ def _modules(order: Order, catalogue: Catalogue) -> tuple[str, ...]:
             ]
         else:
             names.append(name)
-    return tuple(dict.fromkeys(names))
+    specified = map(_specification, order.fully_qualified_module or ())
+    return (*specified, *dict.fromkeys(names))
+
+
+def _specification(spec: ModuleSpec) -> str | Mapping[str, str]:
+    """Return a specification as PowerShell writes one, a mere name as what it is."""
+    entries = {
+        "ModuleName": spec.name,
+        "ModuleVersion": spec.version,
+        "RequiredVersion": spec.required_version,
+        "MaximumVersion": spec.maximum_version,
+        "Guid": spec.guid,
+    }
+    told = {key: value for key, value in entries.items() if value}
+    return spec.name if len(told) == 1 else told
 
 
 def _sealed(prepared: Prepared, generated: GeneratedModule) -> dict[str, bytes]:

@@ -30,7 +30,8 @@ class ModuleOptions:
     :ivar include_help: write help of the commands, if there are any, and a topic about
         the module.
     :ivar version: of the module.
-    :ivar modules: modules to import on each new session.
+    :ivar modules: modules to import on each new session: names, or specifications
+        with Import-Module's keys.
     :ivar secret: name of the SecretManagement secret with the host's credential.
     """
 
@@ -40,7 +41,7 @@ class ModuleOptions:
     include_script_block: bool = False
     include_help: bool = True
     version: str = "1.0"
-    modules: tuple[str, ...] = ()
+    modules: tuple[str | Mapping[str, str], ...] = ()
     secret: str = ""
 
 
@@ -106,7 +107,6 @@ def build_module(
         "Target": target,
         "FullLanguage": host.language_mode == "FullLanguage",
         "ShowOrigin": options.compatible,
-        "InstanceId": "",
         "Hash": host.implicit_remoting_hash,
         "HostVersion": host.version,
         "Modules": list(options.modules),
@@ -140,7 +140,9 @@ def build_module(
             "HostEdition": host.edition,
             "Identity": host.identity,
             "Hash": host.implicit_remoting_hash,
-            "Fingerprint": _fingerprint(script, views.text),
+            "Fingerprint": _fingerprint(
+                *(text.text for _, text in proxies), *aliases, views.text
+            ),
         },
     )
     files = {f"{options.name}.psm1": script, format_file: views.text}
@@ -201,6 +203,7 @@ def _help(
 
 
 def _fingerprint(*texts: str) -> str:
+    """Return what is the same for as long as the host has the same to export."""
     digest = hashlib.sha256()
     for text in texts:
         digest.update(text.encode("utf-8", "surrogatepass"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from ..connection import Authentication, Connection, Kind
 from ..pslang.render import LiteralValue
 
-#: Authentication as New-PSSession spells it; its names have no NTLM of their own.
+#: Where New-PSSession has another name for it, or none. A certificate's file means
+#: nothing to Windows: the runtime asks for the thumbprint.
 _AUTHENTICATION = {
     Authentication.DEFAULT: None,
     Authentication.NTLM: "Negotiate",
-    Authentication.CERTIFICATE: None,
 }
 
 
@@ -43,6 +43,8 @@ def endpoint(connection: Connection, *, secret: str = "") -> dict[str, LiteralVa
             }
         case _:
             entries = {"Transport": "None"}
+    if connection.open_timeout:
+        entries["OpenTimeout"] = _milliseconds(connection.open_timeout)
     if secret:
         entries["Secret"] = secret
     return {key: value for key, value in entries.items() if value}
@@ -57,7 +59,12 @@ def _wsman(connection: Connection) -> dict[str, LiteralValue | None]:
         "AskCredential": bool(connection.user_name),
         "SkipCACheck": connection.skip_ca_check,
         "SkipCNCheck": connection.skip_cn_check,
+        "OperationTimeout": _milliseconds(connection.operation_timeout or 0),
     }
+    if connection.proxy_uri and connection.use_ssl:
+        # Windows knows proxies by where they are configured, not by address, and
+        # only for HTTPS.
+        entries["ProxyAccessType"] = "IEConfig"
     if connection.connection_uri:
         entries["ConnectionUri"] = connection.connection_uri
         entries["AllowRedirection"] = connection.allow_redirection
@@ -68,3 +75,7 @@ def _wsman(connection: Connection) -> dict[str, LiteralValue | None]:
         if connection.application_name.lower() != "wsman":
             entries["ApplicationName"] = connection.application_name
     return entries
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

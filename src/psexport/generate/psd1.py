@@ -15,6 +15,14 @@ from ..pslang import Literal
 from ..pslang.render import LiteralValue
 
 _NAMESPACE = uuid.UUID("6a1c1a0e-0d8e-5c0f-9f0b-7f2f4a1f6b52")
+#: The last two are how galleries know what a module runs on.
+_TAGS = (
+    "psexport",
+    "ImplicitRemoting",
+    "Remoting",
+    "PSEdition_Desktop",
+    "PSEdition_Core",
+)
 _PROJECT_URI = "https://pypi.org/project/psexport/"
 
 
@@ -42,7 +50,7 @@ class Manifest:
         :param file_hashes: SHA-256 in upper-case hex, by path with forward slashes,
             of the files that cannot be signed; a signed manifest vouches for them.
         """
-        provenance = dict(self.provenance)
+        provenance = {key: _ascii(text) for key, text in self.provenance.items()}
         if file_hashes:
             provenance["FileHashes"] = dict(sorted(file_hashes.items()))
         description = f"Commands of {self.target}, which run there."
@@ -65,9 +73,21 @@ class Manifest:
                 "ImplicitRemoting": True,
                 "PSExport": {"Version": __version__} | provenance,
                 "PSData": {
-                    "Tags": ["psexport", "ImplicitRemoting", "Remoting"],
+                    "Tags": list(_TAGS),
                     "ProjectUri": _PROJECT_URI,
                 },
             },
         }
         return Literal(entries).render() + "\n"
+
+
+def _ascii(value: LiteralValue) -> LiteralValue:
+    """Escape what a host says of itself.
+
+    Windows PowerShell may read this file in its ANSI code page, where bytes of a
+    letter may be a quotation mark. Data have no guard before them that would notice.
+    The names of commands have to stay as they are, but hold letters and digits only.
+    """
+    if isinstance(value, str):
+        return value.encode("ascii", "backslashreplace").decode("ascii")
+    return value

@@ -10,7 +10,8 @@ from ..pslang import Comment, Literal, Quoted
 from ..pslang.render import LiteralValue
 from .proxy import ProxyText
 
-_PARAMETERS = "param([object] $PSSessionOverride, [object] $PSSessionOptionOverride)\n"
+#: The line of the runtime after which a module has what is its own.
+_SETTINGS = "# Here each module has its own settings.\n"
 #: Windows PowerShell reads UTF-8 without a mark in its ANSI code page, where bytes of a
 #: letter may be a quotation mark, and end a string that holds text of the host. So a
 #: script that is not ASCII runs nothing before it knows that it was read as written.
@@ -20,12 +21,7 @@ if ({sample}.Length -ne {length}) {{
         'again with -Encoding utf8BOM.'
 }}
 """
-_START = """\
-Initialize-PSExport $PSSessionOverride $PSSessionOptionOverride
-if ($ExecutionContext.SessionState.Module) {
-    $ExecutionContext.SessionState.Module.OnRemove = { Close-PSExportSession }
-}
-"""
+_START = "Initialize-PSExport $PSSessionOverride $PSSessionOptionOverride\n"
 
 
 @functools.cache
@@ -60,12 +56,13 @@ def render(
     :param aliases: alias → function.
     :param specials: entries of ``$PSExportSpecial``, by the host's command name.
     """
+    head, marker, rest = runtime().partition(_SETTINGS)
+    head = Comment(banner).render() + "\n" + head + marker
     parts = [
-        Comment(banner).render() + "\n",
-        _PARAMETERS,
+        head,
         f"$script:PSExport = {Literal(settings).render()}\n",
         f"$script:PSExportSpecial = {Literal(specials).render()}\n\n",
-        runtime(),
+        rest,
         "\n\n# Proxies: from here on, one function for each command of the host.\n\n",
         _START,
     ]
@@ -76,7 +73,9 @@ def render(
             for name, target in aliases.items()
         )
         parts.append(f"Set-PSExportAlias @{{\n{pairs}\n}}\n")
-    parts.append("Microsoft.PowerShell.Core\\Export-ModuleMember -Function * -Alias *\n")
+    parts.append(
+        "Microsoft.PowerShell.Core\\Export-ModuleMember -Function * -Alias *\n"
+    )
     text = "".join(parts)
     if text.isascii():
         return text
@@ -85,8 +84,7 @@ def render(
     guard = _GUARD.format(
         sample=Quoted(sample).render(), length=len(sample.encode("utf-16-le")) // 2
     )
-    at = text.index(_PARAMETERS) + len(_PARAMETERS)
-    return text[:at] + guard + text[at:]
+    return head + guard + text[len(head) :]
 
 
 def _beyond_ascii(character: str) -> bool:

@@ -1,17 +1,28 @@
 # The runtime of a module that psexport wrote: how its commands reach their host.
 #
-# Everything above the line "Proxies" is the same in every module but for the settings
-# in $PSExport. A proxy has three lines: it starts a call, hands over each input object,
-# and completes the call. The rest is here, in the order in which it is used:
+# It is one file because it is part of one file in every module. A proxy has three lines:
+# it starts a call, hands over each input object, and completes the call. The rest is
+# here, in three parts:
 #
-#   Start-PSExportCall      what was bound becomes a pipeline of the host
-#   Send-PSExportInput      one input object for it
-#   Complete-PSExportCall   no more input; wait for what is still to come
-#   Get-PSExportRunspace    which session a call runs in
-#   New-PSExportRunspace    making one, when there is none
+# Calls       Start-PSExportCall      what was bound becomes a pipeline of the host
+#             Send-PSExportInput      one input object for it
+#             Complete-PSExportCall   no more input; wait for what is still to come
+# Settings    Initialize-PSExport     what the importer and the environment say
+# Sessions    Get-PSExportRunspace    which session a call runs in
+#             New-PSExportRunspace    making one, when there is none
+#             Close-PSExportSession   closing those, and no others
 #
-# The text keeps to what Windows PowerShell 5.1 can read. Built-in commands are called by
-# their full names: the host may have a command of the same name, and then a proxy does.
+# The text keeps to what Windows PowerShell 5.1 can read, and to ASCII. Built-in commands
+# are called by their full names: the host may have a command of the same name, and then
+# a proxy does.
+[Diagnostics.CodeAnalysis.SuppressMessageAttribute(
+    'PSUseShouldProcessForStateChangingFunctions', '',
+    Justification = 'Only proxies call these; a proxy asks before it begins, or its host.')]
+param([object] $PSSessionOverride, [object] $PSSessionOptionOverride)
+# Here each module has its own settings.
+
+# The strict mode of whoever imports this is about their code.
+Microsoft.PowerShell.Core\Set-StrictMode -Off
 
 $script:PSExportState = @{
     # The session that the importer gave; the one at hand, which may be the same.
@@ -82,6 +93,8 @@ process { `$step.Process(`$_) }
 end { `$step.End() }"
 
 
+# Calls: from what was bound to what comes back.
+
 function Get-PSExportRecorder {
     <#
     .SYNOPSIS
@@ -108,27 +121,28 @@ function Get-PSExportRecorder {
         param($argsType, $item)
         $queue = $x::Parameter($queueType, 'queue')
         $kind = $x::Parameter([int], 'kind')
-        $sender = $x::Parameter([object], 'sender')
-        $args_ = $x::Parameter($argsType, 'e')
-        $taken = & $item $sender $args_
+        $source = $x::Parameter([object], 'source')
+        $data = $x::Parameter($argsType, 'data')
+        $taken = & $item $source $data
         $pair = $x::Call($tuple, [System.Linq.Expressions.Expression[]]@($kind, $taken))
         $add = $x::Call($queue, $queueType.GetMethod('Add', [type[]]@([object])),
             [System.Linq.Expressions.Expression[]]@($pair))
         $handler = [System.EventHandler`1].MakeGenericType($argsType)
         $inner = $x::Lambda($handler, $add,
-            [System.Linq.Expressions.ParameterExpression[]]@($sender, $args_))
+            [System.Linq.Expressions.ParameterExpression[]]@($source, $data))
         $factory = [System.Func`3].MakeGenericType($queueType, [int], $handler)
         $x::Lambda($factory, $inner,
             [System.Linq.Expressions.ParameterExpression[]]@($queue, $kind)).Compile()
     }
     $data = & $make ([System.Management.Automation.DataAddedEventArgs]) {
-        param($sender, $e)
-        $x::Call($x::Convert($sender, $list), $list.GetMethod('get_Item'),
-            [System.Linq.Expressions.Expression[]]@($x::Property($e, 'Index')))
+        param($source, $data)
+        $x::Call($x::Convert($source, $list), $list.GetMethod('get_Item'),
+            [System.Linq.Expressions.Expression[]]@($x::Property($data, 'Index')))
     }
     $state = & $make ([System.Management.Automation.PSInvocationStateChangedEventArgs]) {
-        param($sender, $e)
-        $x::Convert($x::Property($e, 'InvocationStateInfo'), [object])
+        param($source, $data)
+        $null = $source
+        $x::Convert($x::Property($data, 'InvocationStateInfo'), [object])
     }
     $script:PSExportState.Recorder = @{ Data = $data; State = $state }
     $script:PSExportState.Recorder
@@ -646,8 +660,9 @@ function Write-PSExportFailure {
     $why = 'it was stopped.'
     if ($reason) { $why = $reason.GetBaseException().Message }
     $To.ThrowTerminatingError((New-PSExportError PSExportSessionBroken (
-        "The session to $($script:PSExport.Target) broke while '$($Call.Name)' ran: $why What " +
-        'it had done by then is done; it is not repeated. The next call gets a new session.') `
+        "The session to $($script:PSExport.Target) broke while '$($Call.Name)' ran: $why " +
+        'What it had done by then is done; it is not repeated. The next call gets a new ' +
+        'session.') `
         -Category ConnectionError -Target $Call.Name))
 }
 
@@ -704,7 +719,16 @@ function Stop-PSExportCall {
         $shell = $Call.PowerShell
         $Call.PowerShell = $null
         $Call.Ended = $true
-        if ("$($shell.InvocationStateInfo.State)" -eq 'Running') { $shell.Stop() }
+        if ("$($shell.InvocationStateInfo.State)" -eq 'Running') {
+            $stopped = $shell.BeginStop($null, $null).AsyncWaitHandle.WaitOne(5000)
+            if (-not $stopped) {
+                # A host that does not even stop is left alone, and gets no more calls.
+                if ($script:PSExportState.Runspace -eq $Call.Runspace) {
+                    $script:PSExportState.Runspace = $null
+                }
+                return
+            }
+        }
         $shell.Dispose()
     }
 }
@@ -727,7 +751,11 @@ function Test-PSExportDeadlock {
         if ($older.Runspace -ne $Call.Runspace -or -not $older.Input.IsOpen) { continue }
         $alive = $false
         if ($older.Cmdlet) {
-            try { $alive = $null -ne $older.Cmdlet.MyInvocation.MyCommand } catch { $alive = $false }
+            try {
+                $alive = $null -ne $older.Cmdlet.MyInvocation.MyCommand
+            } catch {
+                $alive = $false
+            }
         }
         if (-not $alive) {
             Stop-PSExportCall $older
@@ -792,9 +820,9 @@ function New-PSExportError {
 }
 
 
-# What the importer says.
+# Settings: what the importer and the environment say.
 
-# Setting → what it takes, the kinds of endpoint that it means something to, and whether
+# Setting -> what it takes, the kinds of endpoint that it means something to, and whether
 # it is one of New-PSSessionOption's.
 $script:PSExportKnown = @{
     Session = 'Session', 'Any'
@@ -846,7 +874,7 @@ $script:PSExportKnown = @{
     SkipCNCheck = 'Switch', 'WSMan', 'Option'
     SkipRevocationCheck = 'Switch', 'WSMan', 'Option'
 }
-# Setting that says where → kind of endpoint.
+# Setting that says where -> kind of endpoint.
 $script:PSExportAddress = @{
     ComputerName = 'WSMan'
     ConnectionUri = 'WSMan'
@@ -965,8 +993,8 @@ function Set-PSExportSetting {
             -Category InvalidArgument -Target $where[1])
     }
     if ($where) {
-        $transport = $script:PSExportAddress[$where[0]]
-        if ($endpoint.Transport -ne $transport) { $endpoint = @{ Transport = $transport } }
+        $kind = $script:PSExportAddress[$where[0]]
+        if ($endpoint.Transport -ne $kind) { $endpoint = @{ Transport = $kind } }
         $old = @($script:PSExportAddress.Keys)
         if ($endpoint.Contains('ConnectionUri') -or $where[0] -eq 'ConnectionUri') {
             $old += 'Port', 'UseSSL', 'ApplicationName'
@@ -1099,7 +1127,7 @@ function Measure-PSExportDistance {
 }
 
 
-# The session of a call: which, and how one is made.
+# Sessions: which one a call runs in, how one is made, and how they end.
 
 function Get-PSExportRunspace {
     <#
@@ -1251,7 +1279,8 @@ function Test-PSExportEndpoint {
     if ($want.Transport -eq 'SSH' -and $has.GetType().Name -eq 'SSHConnectionInfo') {
         $port = $want['Port']
         if (-not $port) { $port = 22 }
-        return $has.ComputerName -eq $want['HostName'] -and [int] $has.Port -in 0, $port -and
+        return $has.ComputerName -eq $want['HostName'] -and
+            [int] $has.Port -in 0, $port -and
             (-not $user -or $has.UserName -eq $user) -and
             (-not $want['Subsystem'] -or $has.Subsystem -eq $want['Subsystem'])
     }
@@ -1265,7 +1294,8 @@ function Test-PSExportEndpoint {
         return $false
     }
     if ($want['ConnectionUri']) {
-        return "$($has.ConnectionUri)".TrimEnd('/') -eq $want['ConnectionUri'].TrimEnd('/')
+        return "$($has.ConnectionUri)".TrimEnd('/') -eq
+            $want['ConnectionUri'].TrimEnd('/')
     }
     $scheme = 'http'
     $port = 5985
@@ -1531,7 +1561,9 @@ function New-PSExportSSHSession {
     }
     $options = @{}
     if ($endpoint['Options']) {
-        foreach ($key in $endpoint.Options.Keys) { $options[$key] = $endpoint.Options[$key] }
+        foreach ($key in $endpoint.Options.Keys) {
+            $options[$key] = $endpoint.Options[$key]
+        }
     }
     if (-not (Test-PSExportInteractive) -and -not $options.ContainsKey('BatchMode')) {
         # Else ssh would ask, where nobody answers.
@@ -1586,7 +1618,8 @@ function New-PSExportProcess {
             $start.Arguments += -join ($endpoint['Arguments'] | & { process {
                         if ($_) { ' "' + $_ + '"' } } })
         }
-        $made.Runspace = [runspacefactory]::CreateOutOfProcessRunspace($null, $made.Process)
+        $made.Runspace =
+            [runspacefactory]::CreateOutOfProcessRunspace($null, $made.Process)
         $made.Runspace.OpenAsync()
         $limit = [datetime]::UtcNow.AddMilliseconds((Get-PSExportTimeout))
         while ("$($made.Runspace.RunspaceStateInfo.State)" -in 'BeforeOpen', 'Opening') {
@@ -1636,7 +1669,9 @@ function Get-PSExportSession {
     [CmdletBinding()]
     param([object] $Runspace)
     $state = $script:PSExportState
-    if ($state.Session -and $state.Session.Runspace -eq $Runspace) { return $state.Session }
+    if ($state.Session -and $state.Session.Runspace -eq $Runspace) {
+        return $state.Session
+    }
     $create = [System.Management.Automation.Runspaces.PSSession].GetMethod('Create')
     if (-not $create) {
         throw (New-PSExportError PSExportNoJob (
@@ -1799,7 +1834,9 @@ function Test-PSExportHost {
     $remoting = $PrivateData['ImplicitRemoting']
     if ($remoting -is [System.Collections.IDictionary] -and $script:PSExport.Hash) {
         $hash = "$($remoting['Hash'])"
-        if ($hash -and $hash -ne $script:PSExport.Hash) { $changes += 'its list of commands' }
+        if ($hash -and $hash -ne $script:PSExport.Hash) {
+            $changes += 'its list of commands'
+        }
     }
     $table = $PrivateData['PSVersionTable']
     if ($table -is [System.Collections.IDictionary]) {
@@ -1838,12 +1875,11 @@ function Set-PSExportAlias {
                 "The alias '$name' of this shell cannot be replaced; it stays.")
             continue
         }
-        Microsoft.PowerShell.Utility\Set-Alias -Name $name -Value $Aliases[$name] -Scope Script
+        Microsoft.PowerShell.Utility\Set-Alias -Name $name -Value $Aliases[$name] `
+            -Scope Script
     }
 }
 
-
-# The end, and what the caller may ask for by hand.
 
 function Register-PSExportCleanup {
     <#
@@ -2012,7 +2048,9 @@ function Get-PSExportState {
         foreach ($made in $state.Made) {
             if ($made.Runspace -eq $runspace) { $about.Origin = 'Made' }
         }
-        if ($state.Given -and $state.Given.Runspace -eq $runspace) { $about.Origin = 'Given' }
+        if ($state.Given -and $state.Given.Runspace -eq $runspace) {
+            $about.Origin = 'Given'
+        }
     }
     [pscustomobject] $about
 }
