@@ -602,11 +602,10 @@ VERBS: tuple[Verb, ...] = (
         ("Session",),
         ("Session",),
         (_ONE_SESSION,),
-        ready=False,
     ),
     Verb(
         "sessions",
-        "List, test and save named sessions.",
+        "List, test, save and remove named sessions.",
         (
             *_group(
                 "What",
@@ -615,10 +614,28 @@ VERBS: tuple[Verb, ...] = (
                     "Action",
                     Kind.CHOICE,
                     "What to do.",
-                    choices=("list", "test", "save"),
+                    choices=("list", "test", "save", "remove"),
                     default="list",
                 ),
                 Parameter("Name", Kind.STRING, "Name of the saved session."),
+                Parameter(
+                    "Scope",
+                    Kind.CHOICE,
+                    "Which file to change: psexport.toml here, or the user's.",
+                    choices=("Project", "User"),
+                    default="where the name is, else here if there is a file, else "
+                    "User",
+                ),
+                Parameter(
+                    "Keyring",
+                    Kind.SWITCH,
+                    "When saving, put the password into the system's keyring.",
+                ),
+                Parameter(
+                    "Force",
+                    Kind.SWITCH,
+                    "Save over a session that has the name already.",
+                ),
             ),
             *_pick(CMDLET, "Session"),
             *SESSION,
@@ -628,7 +645,6 @@ VERBS: tuple[Verb, ...] = (
         ("Action", "Name"),
         (),
         (_ONE_SESSION,),
-        ready=False,
     ),
     Verb(
         "help",

@@ -159,6 +159,31 @@ def _verify(bound: Bound, console: Console, stdin: TextIO | None) -> int:
     return 0 if found.valid else NOT_AS_IT_SHOULD_BE
 
 
+def _sessions(bound: Bound, console: Console, stdin: TextIO | None) -> int:
+    from .sessions import sessions
+
+    return sessions(bound, console, _prompt(console, stdin))
+
+
+def _doctor(bound: Bound, console: Console, stdin: TextIO | None) -> int:
+    from ..doctor import examine, text
+
+    def show(step: text.Step) -> None:
+        console.write(text.step_lines(step))
+
+    as_json = bound.flag("AsJson")
+    diagnosis = examine(
+        _connection(bound),
+        prompt=_prompt(console, stdin),
+        on_step=None if as_json else show,
+    )
+    if as_json:
+        console.write(json.dumps(diagnosis.to_json(), indent=2) + "\n")
+    else:
+        console.write(text.closing_lines(diagnosis))
+    return 0 if diagnosis.verdict.works else 1
+
+
 def _help(bound: Bound, console: Console, stdin: TextIO | None) -> int:
     from .help import text
 
@@ -186,6 +211,8 @@ _ACTIONS: dict[str, Action] = {
     "export": _export,
     "sign": _sign,
     "verify": _verify,
+    "doctor": _doctor,
+    "sessions": _sessions,
     "help": _help,
     "completion": _completion,
 }
