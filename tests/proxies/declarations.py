@@ -9,16 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-_TYPES = (
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_TYPES = _words(
     "string string[] int int[] long double bool switch datetime timespan guid version"
     " object object[] psobject hashtable scriptblock uri char byte decimal"
     " System.DayOfWeek System.DayOfWeek[] regex bigint array Nullable[int]"
     " System.IO.FileAttributes System.Collections.IList System.Text.Encoding"
-).split()
-_NAMES = (
+)
+_NAMES = _words(
     "Name Path Id Value Force Filter Age Assets Parallel Verb InputObject Type"
     " ComputerName Größe Item Count Date Day Text Args2 Rest A B C Description"
-).split()
+)
 _VALUES = (
     "1 42 -3 1.5 abc Monday 'two words' '' $null $true $false @() @(1,2) 'a','b'"
     " (,@(1,2)) @{a=1} {1+1} ([datetime]'2026-01-02Z') ([version]'1.2') 1.2.3 x"

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine import require_pwsh
-
 from psexport import generate
 from psexport.connection import Connection, parse
 from psexport.events import ignore
