@@ -30,7 +30,8 @@ from ..model import (
     Proxy,
     ValidationKind,
 )
-from ..pslang import COMMON_PARAMETERS, fold
+from ..pslang import COMMON_PARAMETERS, NameKind, fold, is_safe_name
+from .pages import is_page
 from .types import ACCELERATORS
 from .xml import DECLARATION, attribute, element, escape, leaf
 
@@ -144,8 +145,9 @@ class _Topic:
     def render(self) -> str:
         told = self._told
         syntax = list(self._syntax())
+        made_up = "\n\n".join(text for _, text in syntax)
         parts = (
-            self._details(told.synopsis if self._documented else _as_text(syntax)),
+            self._details(told.synopsis if self._documented else made_up),
             _prose("maml:description", told.description),
             element("command:syntax", *(xml for xml, _ in syntax)),
             element("command:parameters", *self._about_parameters()),
@@ -204,7 +206,8 @@ class _Topic:
             )
         # What the host documents but does not declare comes at call time.
         for key, one in about.items():
-            if key not in COMMON_PARAMETERS:
+            safe = is_safe_name(one.name, NameKind.PARAMETER)
+            if safe and key not in COMMON_PARAMETERS:
                 dynamic = Parameter(one.name, type_name="")
                 yield _parameter(dynamic, one, Membership(), self._documented)
 
@@ -233,12 +236,12 @@ class _Topic:
     def _links(self) -> Iterator[str]:
         """The links, first the page that ``Get-Help -Online`` opens."""
         online = self._command.help_uri
-        if _is_web_page(online) and all(uri != online for _, uri in self._told.links):
+        if is_page(online) and all(uri != online for _, uri in self._told.links):
             yield _link("Online Version:", online)
         for text, uri in sorted(
             self._told.links, key=lambda link: link[1] != online or not online
         ):
-            if _is_web_page(uri):
+            if is_page(uri):
                 yield _link(text, uri)
             else:
                 yield _link(f"{text} {uri}".strip(), "")
@@ -281,21 +284,16 @@ def _rank(place: Membership) -> tuple[int, int]:
 def _in_syntax(
     parameter: Parameter, place: Membership, documented: bool
 ) -> tuple[str, str]:
-    """A parameter of one set, as XML and as text."""
+    """A parameter of one set, as XML and as ``Get-Command -Syntax`` writes it."""
     name, kind = parameter.name, _type_text(parameter.type_name, documented)
     parts = [leaf("maml:name", name)]
     text = f"-{name}" if place.position is None else f"[-{name}]"
     if not parameter.is_switch:
+        text += f" <{kind}>"
         if values := _values(parameter):
-            text += f" {{{' | '.join(values)}}}"
-            parts.append(
-                element(
-                    "command:parameterValueGroup",
-                    *(leaf("command:parameterValue", value) for value in values),
-                )
-            )
+            leaves = (leaf("command:parameterValue", value) for value in values)
+            parts.append(element("command:parameterValueGroup", *leaves))
         else:
-            text += f" <{kind}>"
             parts.append(_value(parameter, kind))
     xml = element("command:parameter", *parts, attributes=_place(place, documented))
     return xml, text if place.mandatory else f"[{text}]"
@@ -396,10 +394,6 @@ def _type_text(type_name: str, documented: bool) -> str:
     return text.replace("],[", ",").replace("[[", "[").replace("]]", "]")
 
 
-def _as_text(syntax: Iterable[tuple[str, str]]) -> str:
-    return "\n".join(text for _, text in syntax)
-
-
 def _prose(tag: str, text: str) -> str:
     """One paragraph: Get-Help keeps the lines in it as they are."""
     return element(tag, leaf("maml:para", text)) if text else ""
@@ -433,11 +427,6 @@ def _example(example: HelpExample) -> str:
         leaf("dev:code", example.code),
         _prose("dev:remarks", example.remarks),
     )
-
-
-def _is_web_page(uri: str) -> bool:
-    """Whether ``Get-Help -Online`` opens it."""
-    return re.match(r"https?://[^\s/]", uri, re.IGNORECASE) is not None
 
 
 def _link(text: str, uri: str) -> str:

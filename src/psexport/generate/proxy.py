@@ -39,6 +39,7 @@ from ..model import (
 )
 from ..pslang import FunctionName, Quoted, VariableName, fold, needs_other_variable
 from ..pslang.render import LiteralValue
+from .pages import is_page
 from .types import constraint, range_literal
 
 #: Parameters of a loose proxy that no caller names.
@@ -212,7 +213,7 @@ def _binding(command: Command, shape: Shape) -> str:
         words.append("SupportsShouldProcess")
         if command.confirm_impact in ("None", "Low", "High"):
             words.append(f"ConfirmImpact='{command.confirm_impact}'")
-    if command.help_uri:
+    if is_page(command.help_uri):
         words.append(f"HelpUri={Quoted(command.help_uri).render()}")
     if not explicit:
         words.append("PositionalBinding=$false")
