@@ -13,7 +13,7 @@ import socket
 import ssl
 
 from ..connection import Connection
-from ..errors import TransportError
+from ..errors import PSExportError, TransportError
 from . import tls
 
 _UNREACHABLE = frozenset(
@@ -31,13 +31,13 @@ class DroppedError(TransportError):
 
 def failure(
     error: Exception, connection: Connection, phase: str, *, opened: bool
-) -> TransportError:
+) -> PSExportError:
     """What an exception of the network means.
 
     :param phase: what was being done.
     :param opened: whether there is a session already.
     """
-    if isinstance(error, TransportError):
+    if isinstance(error, PSExportError):
         return error
     if isinstance(error, socket.gaierror | UnicodeError):
         return _error(

@@ -190,6 +190,27 @@ def check(connection: Connection) -> None:
         )
 
 
+def warnings(connection: Connection) -> tuple[str, ...]:
+    """What a user should know who allowed something that is not safe."""
+    found: list[str] = []
+    if connection.skip_ca_check:
+        found.append(
+            f"Who issued the certificate of {connection.name} was not checked: "
+            "anybody between here and there can read and change what is sent."
+        )
+    if connection.skip_cn_check:
+        found.append(
+            f"Whether the certificate of {connection.name} is for that name was not "
+            "checked: another host can answer in its place."
+        )
+    if connection.no_encryption and not connection.use_ssl:
+        found.append(
+            f"What is sent to {connection.name} is not encrypted: anybody between "
+            "here and there can read and change it."
+        )
+    return tuple(found)
+
+
 def header(connection: Connection, secret: Secret, encoding: str = "utf-8") -> str:
     """The Authorization header that every request has; "" if none does."""
     if connection.authentication is Authentication.CERTIFICATE:
@@ -423,4 +444,5 @@ __all__ = [
     "says_password",
     "seals",
     "step",
+    "warnings",
 ]

@@ -15,24 +15,17 @@ import base64
 import contextlib
 import http.client
 import re
-import select
-import socket
-import ssl
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Generic, NamedTuple, TypeVar, cast
+from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
 from .. import __version__
 from ..connection import Connection
 from ..errors import TransportError
 from ..secret import Secret
-from . import http_failures, logon, tls, wsman_faults
-from .http_failures import DroppedError
-
-_Result = TypeVar("_Result")
+from . import http_failures, logon, wsman_faults
+from .line import Line
 
 #: The largest answer read, in bytes. What is asked for is half a megabyte.
 MAX_ANSWER = 16 * 1024 * 1024
@@ -44,9 +37,6 @@ _SEALED = ("multipart/encrypted", "multipart/x-multi-encrypted")
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
 _REDIRECTIONS = frozenset({301, 302, 303, 307, 308})
 _READ = 64 * 1024
-#: Seconds between looks at the clock; a wait without end cannot be interrupted on
-#: Windows.
-_TICK = 0.5
 
 
 class RedirectedError(Exception):
@@ -78,12 +68,10 @@ class Wire:
         #: Where the message being sent has got to; ``phase`` when the logon is done.
         self._step = "open"
         self._secret = secret
-        self._deadline = 0.0
-        self._socket: socket.socket | None = None
+        self._line = Line(connection, secret)
         self._http: http.client.HTTPConnection | None = None
         self._sealing: _Sealing | None = None
         self._conversed = False
-        self._aborted = False
         self._encoding = "utf-8"
         self._endpoint = urlsplit(_address(connection))
 
@@ -100,7 +88,7 @@ class Wire:
         :raises RedirectedError: the session is elsewhere.
         :raises TransportError: all else that can go wrong.
         """
-        self._deadline = time.monotonic() + self.seconds
+        self._line.deadline = time.monotonic() + self.seconds
         try:
             answer = self._exchange(message)
         except (wsman_faults.Fault, RedirectedError):
@@ -128,29 +116,21 @@ class Wire:
     def close(self) -> None:
         """Close the connection; the next message makes another."""
         self._sealing, self._conversed = None, False
-        for part in (self._http, self._socket):
-            if part is not None:
-                with contextlib.suppress(OSError):
-                    part.close()
-        self._http = self._socket = None
+        self._http = None
+        self._line.close()
 
     close_session = close
 
     def abort(self) -> None:
         """End whatever is under way, for good; from any thread."""
-        self._aborted = True
-        made = self._socket
-        if made is not None:
-            # Past the TLS layer, which another thread may be in.
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(made, socket.SHUT_RDWR)
+        self._line.abort()
 
     # A message on its way.
 
     def _exchange(self, message: bytes) -> bytes:
         self._step = self.phase
         self.reached = False
-        if self._http is not None and self._is_stale():
+        if self._http is not None and self._line.is_stale():
             self.close()
         if self._http is None:
             self._connect()
@@ -246,11 +226,11 @@ class Wire:
             if answer.status in (200, 400, 411) and not sealed:
                 return self._post(message)  # nobody asks who we are
             return answer
-        certificate = None
-        if isinstance(self._socket, ssl.SSLSocket):
-            certificate = self._socket.getpeercert(binary_form=True)
         conversation = logon.begin(
-            self.connection, self._secret, logon.offers(answer.challenges), certificate
+            self.connection,
+            self._secret,
+            logon.offers(answer.challenges),
+            self._line.certificate(),
         )
         scheme = conversation.scheme
         said = logon.step(conversation, None, self.connection)
@@ -302,7 +282,7 @@ class Wire:
         )
         if authorization:
             headers["Authorization"] = authorization
-        self._patience()
+        self._line.patience()
         self.reached |= bool(message)
         self._http.request("POST", self._target(), message, headers)
         response = self._http.getresponse()
@@ -324,7 +304,7 @@ class Wire:
         pieces: list[bytes] = []
         size = 0
         while True:
-            self._patience()
+            self._line.patience()
             piece = response.read1(_READ)
             if not piece:
                 break
@@ -343,95 +323,20 @@ class Wire:
         parts = self._endpoint
         return f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
 
-    def _patience(self) -> None:
-        """Let the socket wait for as long as there is time, and no longer."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        if self._socket is not None:
-            self._socket.settimeout(left)
-
-    # Connecting.
-
-    def _is_stale(self) -> bool:
-        """Whether the host has closed the connection since the last answer."""
-        if self._http is None or self._http.sock is None or self._socket is None:
-            return True
-        try:
-            readable, _, _ = select.select([self._socket], [], [], 0)
-        except (OSError, ValueError):
-            return True
-        # It has nothing to say unasked, but that it is gone.
-        return bool(readable)
-
     def _connect(self) -> None:
         self.close()
-        if self._aborted:
-            raise http_failures.silence(self.connection, self._step)
-        host, port = self.connection.host, self.connection.port or 0
-        made = self._dial(*self._next_hop())
-        self._socket = made
-        self._step = "tls"
-        if self.connection.use_ssl:
-            if self.connection.proxy_uri:
-                self._tunnel(made)
-            context = tls.context(self.connection, self._secret)
-            self._patience()
-            made = context.wrap_socket(made, server_hostname=host.partition("%")[0])
-            self._socket = made
-            tls.check(made, self.connection)
-        self._http = http.client.HTTPConnection(host.partition("%")[0], port)
+        self._step = "connect"
+        try:
+            made = self._line.open()
+        except Exception:
+            self._step = self._line.step
+            raise
+        host = self.connection.host.partition("%")[0]
+        self._http = http.client.HTTPConnection(host, self.connection.port)
+        # A connection that is lost is lost with its logon.
         self._http.auto_open = 0
         self._http.sock = made
         self._step = self.phase
-
-    def _next_hop(self) -> tuple[str, int]:
-        """Host and port to connect to: the service's, or the proxy's."""
-        if not self.connection.proxy_uri:
-            return self.connection.host, self.connection.port or 0
-        parts = urlsplit(self.connection.proxy_uri)
-        if parts.scheme != "http" or not parts.hostname:
-            raise http_failures.proxy(self.connection, None)
-        return parts.hostname, parts.port or 80
-
-    def _dial(self, host: str, port: int) -> socket.socket:
-        self._step = "resolve"
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        self._step = "connect"
-        last: OSError = OSError("there is no address")
-        for family, kind, protocol, _, address in found:
-            made = socket.socket(family, kind, protocol)
-            self._socket = made
-            try:
-                self._patience()
-                made.connect(address)
-                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except OSError as error:
-                made.close()
-                last = error
-            else:
-                return made
-        raise last
-
-    def _tunnel(self, made: socket.socket) -> None:
-        """Have the proxy lead the connection to the host."""
-        self._step = "connect"
-        there = self._endpoint.netloc
-        if self._endpoint.port is None:
-            there = f"{there}:{self.connection.port}"
-        self._patience()
-        made.sendall(f"CONNECT {there} HTTP/1.1\r\nHost: {there}\r\n\r\n".encode())
-        answer = http.client.HTTPResponse(made, method="CONNECT")
-        try:
-            answer.begin()
-        except http.client.HTTPException:
-            code = None
-        else:
-            code = answer.status
-        answer.close()
-        if code != 200:
-            raise http_failures.proxy(self.connection, code)
-        self._step = "tls"
 
 
 class _Response(NamedTuple):
@@ -484,50 +389,6 @@ class _Sealing:
         raise failure
 
 
-def patiently(wire: Wire, work: Callable[[], _Result], seconds: float) -> _Result:
-    """Do something with a wire in a thread, and wait for it for so long at most.
-
-    A host that says one byte now and then keeps a socket busy for ever; this ends it.
-
-    :raises TransportError: the time is over (id ``ErrorSessionTimeout``); the wire is
-        of no use then.
-    """
-    return Task(wire, work).result(seconds)
-
-
-class Task(Generic[_Result]):
-    """Work with a wire, done in a thread of its own."""
-
-    def __init__(self, wire: Wire, work: Callable[[], _Result]) -> None:
-        self.wire = wire
-        self._work = work
-        self._outcome: _Result | BaseException | None = None
-        self._done = threading.Event()
-        threading.Thread(target=self._run, name="psexport-http", daemon=True).start()
-
-    def result(self, seconds: float) -> _Result:
-        """What came of it, or its exception, or after so long that of its silence."""
-        deadline = time.monotonic() + seconds
-        try:
-            while not self._done.wait(min(_TICK, max(deadline - time.monotonic(), 0))):
-                if time.monotonic() >= deadline:
-                    raise http_failures.silence(self.wire.connection, self.wire.phase)
-        except BaseException:
-            self.wire.abort()
-            raise
-        outcome = self._outcome
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return cast(_Result, outcome)
-
-    def _run(self) -> None:
-        try:
-            self._outcome = self._work()
-        except BaseException as error:
-            self._outcome = error
-        self._done.set()
-
-
 def _address(connection: Connection) -> str:
     """The service's URL."""
     if connection.connection_uri:
@@ -550,9 +411,6 @@ def _boundary(type: str) -> str:
 __all__ = [
     "MAX_ANSWER",
     "MAX_REDIRECTIONS",
-    "DroppedError",
     "RedirectedError",
-    "Task",
     "Wire",
-    "patiently",
 ]

@@ -16,7 +16,6 @@ certain that nothing was lost; a Command never is, for it may be running.
 from __future__ import annotations
 
 import contextlib
-import struct
 import threading
 import time
 import uuid
@@ -38,8 +37,12 @@ from .base import (
     Session,
     Stream,
 )
+from .continuity import Continuity
 from .psrp import Outgoing
-from .wire import MAX_REDIRECTIONS, RedirectedError, Task, Wire, patiently
+from .sender import FRAGMENT, Sender
+from .task import Task, patiently
+from .wire import MAX_REDIRECTIONS, RedirectedError, Wire
+from .wires import Wires
 from .wsman_faults import Fault
 from .wsman_shell import DEFAULT_CONFIGURATION, RESOURCE, Address, Received, Shell
 
@@ -51,14 +54,6 @@ RUNSPACES = 3
 POLL = 20.0
 #: Seconds in which a lost connection must be found again.
 RECOVERY = 15.0
-#: Bytes of one PSRP fragment: so small that it fits wherever anything does.
-_FRAGMENT = 8 * 1024
-#: The longest request that every host takes unless it was told otherwise, and the
-#: longest that every host takes.
-_USUAL_ENVELOPE, _LEAST_ENVELOPE = 150 * 1024, 16 * 1024
-#: What is around fragments in a request: headers, signatures, boundaries.
-_AROUND = 4096
-_FRAGMENT_HEADER = struct.Struct(">QQBI")
 
 #: Failures after which a new connection is worth a try.
 _PASSING = frozenset(
@@ -87,10 +82,9 @@ class WsmanSession(Session):
         self, connection: Connection, *, limits: Limits, secret: Secret
     ) -> None:
         self.name = connection.name
-        self._target = connection
         self._limits = limits
-        self._secret = secret
-        self._client = psrp.Client(runspaces=RUNSPACES, fragment_size=_FRAGMENT)
+        self._wires = Wires(connection, secret)
+        self._client = psrp.Client(runspaces=RUNSPACES, fragment_size=FRAGMENT)
         configuration = connection.configuration_name or DEFAULT_CONFIGURATION
         self._address = Address(
             resource=configuration
@@ -99,29 +93,22 @@ class WsmanSession(Session):
             shell=str(self._client.runspace_id).upper(),
             session=str(uuid.uuid4()),
         )
-        self._phase = "open"
-        self._envelope = _USUAL_ENVELOPE
         #: Guards the client and all below; notified when an answer is over.
         self._changed = threading.Condition(threading.RLock())
-        #: Held while something is sent, so that it is sent in order.
-        self._sending = threading.RLock()
-        self._free: list[Wire] = []
-        self._busy: set[Wire] = set()
         self._answers: dict[uuid.UUID, _Answer] = {}
-        self._uncreated: set[uuid.UUID] = set()
+        self._sender = Sender(self._outgoing, self._another_ends, limits.silence)
         #: The wire that a shell was asked for over; ``None`` when there is none.
         self._creator: Wire | None = None
         self._opened: psrp.Opened | None = None
         self._failure: TransportError | None = None
         self._closed = False
-        #: The number of the last PSRP object that came, ``None`` where nobody knows.
-        self._last_object: int | None = 0
+        self._continuity = Continuity()
         try:
             self.greeting = self._open()
         except BaseException:
             self.close()
             raise
-        self._phase = "run"
+        self._wires.phase = "run"
 
     def ask(self, question: Question) -> Answer:
         """Put a question to the host; see :meth:`Session.ask`."""
@@ -130,11 +117,12 @@ class WsmanSession(Session):
             pipeline = self._client.ask(question)
             answer = _Answer(self, pipeline)
             self._answers[pipeline] = answer
-            self._uncreated.add(pipeline)
+            self._sender.announce(pipeline)
         try:
-            self._run(self._flush, self._limits.silence)
+            self._run(self._sender.flush, self._limits.silence)
             with self._changed:
-                answer.wire = self._take()
+                if not answer.unwanted:
+                    answer.wire = self._wires.take()
                 self._receive_more(answer)
         except BaseException:
             self.stop_answer(answer)
@@ -147,7 +135,7 @@ class WsmanSession(Session):
             if self._closed:
                 return
             self._closed = True
-            self._phase = "close"
+            self._wires.phase = "close"
             for answer in self._answers.values():
                 answer.unwanted = True
                 if answer.wire is not None:
@@ -157,11 +145,7 @@ class WsmanSession(Session):
             if self._creator is not None and self._creator.reached:
                 self._delete()
         finally:
-            with self._changed:
-                for wire in (*self._free, *self._busy):
-                    wire.abort()
-                    wire.close()
-                self._free.clear()
+            self._wires.end()
 
     # Opening and ending.
 
@@ -176,8 +160,8 @@ class WsmanSession(Session):
                 )
                 break
             except RedirectedError as elsewhere:
-                self._target = elsewhere.connection
-                self._drop_wires()
+                self._wires.connection = elsewhere.connection
+                self._wires.drop()
         else:
             raise self._error("sends this session on and on", "ErrorRedirected")
         while self._opened is None:
@@ -188,12 +172,12 @@ class WsmanSession(Session):
             with self._changed:
                 self._take_in(None, received.data)
                 self._check()
-            self._run(self._flush, _left(deadline))
+            self._run(self._sender.flush, _left(deadline))
         return Greeting(
             str(self._client.runspace_id),
             self._opened.private_data,
             RUNSPACES,
-            warnings=_warnings(self._target),
+            warnings=logon.warnings(self._wires.connection),
         )
 
     def _create(self, shell: Shell, fragments: bytes) -> Address:
@@ -226,124 +210,43 @@ class WsmanSession(Session):
         return TransportError(
             f"{self.name} {what}",
             id=id,
-            phase=self._phase,
+            phase=self._wires.phase,
             target=self.name,
             hint="open a new session and try again",
         )
-
-    # Wires.
-
-    def _take(self) -> Wire:
-        """A wire that nobody uses."""
-        with self._changed:
-            wire = self._free.pop() if self._free else Wire(self._target, self._secret)
-            wire.phase = self._phase
-            self._busy.add(wire)
-            return wire
-
-    def _give(self, wire: Wire, *, healthy: bool) -> None:
-        with self._changed:
-            self._busy.discard(wire)
-            if healthy and not self._closed:
-                self._free.append(wire)
-                return
-        wire.abort()
-        wire.close()
-
-    def _drop_wires(self) -> None:
-        with self._changed:
-            for wire in self._free:
-                wire.close()
-            self._free.clear()
 
     def _run(self, work: Callable[[Shell], _Result], seconds: float) -> _Result:
         """Do something with the shell, over a wire of its own, in bounded time.
 
         :raises TransportError: also for what the host faults.
         """
-        wire = self._take()
-        healthy = False
-        try:
-            result = patiently(wire, lambda: work(Shell(wire, self._address)), seconds)
-            healthy = True
-            return result
-        except Fault as fault:
-            healthy = True
-            raise self._explained(fault) from None
-        finally:
-            self._give(wire, healthy=healthy)
+        with self._wires.one() as wire:
+            try:
+                return patiently(
+                    wire, lambda: work(Shell(wire, self._address)), seconds
+                )
+            except Fault as fault:
+                refusal = fault
+        # A fault is an answer: the wire is as good as before.
+        raise self._explained(refusal)
 
     def _explained(self, fault: Fault) -> TransportError:
-        return wsman_faults.explain(fault, self._target, self._phase)
+        return wsman_faults.explain(fault, self._wires.connection, self._wires.phase)
 
-    # Sending.
+    def _outgoing(self) -> Iterator[Outgoing]:
+        with self._changed:
+            yield from self._client.outgoing()
 
-    def _flush(self, shell: Shell) -> None:
-        """Send whatever the client has to say, in order."""
-        with self._sending:
-            with self._changed:
-                pieces = deque(self._client.outgoing())
-            while pieces:
-                self._send_some(shell, pieces)
-
-    def _send_some(self, shell: Shell, pieces: deque[Outgoing]) -> None:
-        """Send as many of the next pieces as belong together and fit."""
-        first = pieces[0]
-        room = (self._envelope - _AROUND) * 3 // 4
-        count = size = 0
-        for piece in pieces:
-            if piece.target != first.target or piece.prompt != first.prompt:
-                break
-            if count and size + len(piece.data) > room:
-                break
-            size += len(piece.data)
-            count += 1
-        data = b"".join(pieces[n].data for n in range(count))
-        try:
-            self._send(shell, first, data)
-        except TransportError as error:
-            if error.id != "ErrorMessageTooLarge" or count == 1:
-                raise
-            # It was not taken, so it may come again, in smaller pieces.
-            told = shell.max_envelope(self._limits.silence)
-            self._envelope = min(told or _LEAST_ENVELOPE, self._envelope // 2)
-            return
-        for _ in range(count):
-            pieces.popleft()
-
-    def _send(self, shell: Shell, piece: Outgoing, data: bytes) -> None:
-        seconds = self._limits.silence
-        target = None if piece.target is None else str(piece.target).upper()
-        if piece.target is None or piece.target not in self._uncreated:
-            with (
-                contextlib.suppress(Fault) if piece.prompt else contextlib.nullcontext()
-            ):
-                shell.send(target, data, seconds, prompt=piece.prompt)
-            return
-        assert target is not None
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                shell.command(target, data, seconds)
-            except Fault as fault:
-                # Refused before it began, so it may come again when there is room.
-                if fault.code not in wsman_faults.BUSY or not self._another_ends(
-                    piece.target, deadline
-                ):
-                    raise
-            else:
-                self._uncreated.discard(piece.target)
-                return
-
-    def _another_ends(self, pipeline: uuid.UUID, deadline: float) -> bool:
+    def _another_ends(self, pipeline: uuid.UUID, seconds: float) -> bool:
         """Wait until another answer is over; False if there is none to wait for."""
         with self._changed:
-            others = set(self._answers) - {pipeline} - self._uncreated
+            others = {one for one, answer in self._answers.items() if answer.wire}
+            others.discard(pipeline)
             if not others:
                 return False
             return self._changed.wait_for(
                 lambda: self._closed or bool(others - set(self._answers)),
-                _left(deadline),
+                max(seconds, 0.0),
             )
 
     # Receiving: what the answers call.
@@ -379,8 +282,7 @@ class WsmanSession(Session):
             answer.unwanted = True
             self._client.forget(answer.pipeline)
             wire, answer.wire = answer.wire, None
-            begun = answer.pipeline not in self._uncreated
-            self._uncreated.discard(answer.pipeline)
+            begun = self._sender.forget(answer.pipeline)
         if not known:
             return
         if begun and not self._closed and self._failure is None:
@@ -390,7 +292,7 @@ class WsmanSession(Session):
                     lambda shell: self._interrupt(shell, pipeline), self._limits.close
                 )
         if wire is not None:
-            self._give(wire, healthy=False)
+            self._wires.give(wire, healthy=False)
         with self._changed:
             self._changed.notify_all()
 
@@ -444,7 +346,7 @@ class WsmanSession(Session):
             except TransportError:
                 pass
             finally:
-                self._give(wire, healthy=healthy)
+                self._wires.give(wire, healthy=healthy)
         with self._changed:
             self._answers.pop(answer.pipeline, None)
             self._changed.notify_all()
@@ -479,7 +381,7 @@ class WsmanSession(Session):
         if received.data:
             with self._changed:
                 self._take_in(None, received.data)
-            self._flush(shell)
+            self._sender.flush(shell)
 
     # Receiving: what is done with it, with the lock.
 
@@ -488,29 +390,23 @@ class WsmanSession(Session):
             return
         if answer is not None and answer.may_lack:
             self._check_whole(answer, data)
-        self._last_object = _last_object(data)
+        self._continuity.heard(data)
         target = None if answer is None else answer.pipeline
         try:
             for event in self._client.receive(target, data):
                 self._happened(event)
         except TransportError as error:
             error.target = error.target or self.name
-            error.phase = self._phase
+            error.phase = self._wires.phase
             raise
 
     def _check_whole(self, answer: _Answer, data: bytes) -> None:
         """See to it that a host did not say something to a connection that broke.
 
-        A host numbers what it says, whichever pipeline it belongs to. So where one
-        answer is open alone, a gap is seen; where others are, it is not.
+        Where another answer is open, or was, nobody can tell.
         """
         answer.may_lack = False
-        first, number, _, _ = _FRAGMENT_HEADER.unpack_from(
-            data.ljust(_FRAGMENT_HEADER.size, b"\0")
-        )
-        alone = len(self._answers) == 1 and self._last_object is not None
-        expected = (self._last_object or 0) + (number == 0)
-        if not alone or first != expected:
+        if len(self._answers) > 1 or not self._continuity.follows(data):
             raise self._error(
                 "was cut off, and part of what it said may be lost with the connection"
             )
@@ -559,38 +455,8 @@ class _Answer(Answer):
         self._session.stop_answer(self)
 
 
-def _last_object(data: bytes) -> int | None:
-    """The number of the last PSRP object in whole fragments."""
-    at, last = 0, None
-    while at + _FRAGMENT_HEADER.size <= len(data):
-        last, _, _, length = _FRAGMENT_HEADER.unpack_from(data, at)
-        at += _FRAGMENT_HEADER.size + length
-    return last if at == len(data) else None
-
-
 def _left(deadline: float) -> float:
     return max(deadline - time.monotonic(), 0.0)
-
-
-def _warnings(connection: Connection) -> tuple[str, ...]:
-    """What a user should know who allowed something that is not safe."""
-    found: list[str] = []
-    if connection.skip_ca_check:
-        found.append(
-            f"Who issued the certificate of {connection.name} was not checked: "
-            "anybody between here and there can read and change what is sent."
-        )
-    if connection.skip_cn_check:
-        found.append(
-            f"Whether the certificate of {connection.name} is for that name was not "
-            "checked: another host can answer in its place."
-        )
-    if connection.no_encryption and not connection.use_ssl:
-        found.append(
-            f"What is sent to {connection.name} is not encrypted: anybody between "
-            "here and there can read and change it."
-        )
-    return tuple(found)
 
 
 __all__ = ["POLL", "RECOVERY", "RUNSPACES", "WsmanSession", "connect"]
