@@ -427,6 +427,16 @@ def test_no_help() -> None:
     assert nothing.files.keys() == {"M.psm1", "M.format.ps1xml"}
 
 
+def test_an_empty_topic_is_none() -> None:
+    told = command(parameters=(Parameter("Path", "System.String"),))
+    parameters = (HelpParameter("Path", default_value="."),)
+    empty = Help("Get-It", parameters=parameters, links=(("Get-That", ""),))
+    text = render(told, empty)
+    assert "<maml:para>Get-It [-Path &lt;string&gt;]" in text
+    assert "Get-That" in text
+    assert "String" in render(told, replace(empty, synopsis="Gets it."))
+
+
 def test_parameters_that_come_with_the_binding() -> None:
     told = command(supports_should_process=True, supports_paging=True)
     told = replace(told, parameters=(Parameter("first", "System.Int32"),))

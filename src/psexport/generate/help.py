@@ -138,7 +138,7 @@ class _Topic:
         self._name = name
         self._command = command
         self._told = topic or Help(name)
-        self._documented = topic is not None
+        self._documented = _says_something(self._told)
         self._sets = command.sets[:_MOST_SETS]
         self._parameters = tuple(_parameters(command))
 
@@ -258,6 +258,19 @@ class _Topic:
             return ""
         given = (leaf(tag, text) for tag, text in filters.items() if text)
         return element("UserDefinedData", leaf("name", self._name), *given) + "\n"
+
+
+def _says_something(topic: Help) -> bool:
+    """Whether somebody wrote it; a host may have found an empty one."""
+    parts = (
+        topic.synopsis,
+        topic.description,
+        topic.examples,
+        topic.inputs,
+        topic.outputs,
+        topic.notes,
+    )
+    return any(parts) or any(one.description for one in topic.parameters)
 
 
 def _parameters(command: Command) -> Iterator[Parameter]:

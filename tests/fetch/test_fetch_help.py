@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,17 +21,27 @@ from fake_session import (
 )
 from psexport.errors import PSExportError, TransportError
 from psexport.events import Answered, Event, Message, Problem, Progress, Severity
-from psexport.fetch import help
-from psexport.model import Command, CommandType, Help, HelpExample, HelpParameter
+from psexport.fetch import FetchRequest, help, portable
+from psexport.model import (
+    Command,
+    CommandType,
+    Help,
+    HelpExample,
+    HelpParameter,
+    Host,
+)
 from psexport.transport.base import (
     Answer,
     Commands,
+    Limits,
     PipelineState,
     Question,
     Record,
     Session,
     Stream,
 )
+from psexport.transport.outofproc import OutOfProcessSession
+from recordings import outputs
 
 WRITTEN = ["MamlCommandHelpInfo", "HelpInfo"]
 MADE_UP = ["ExtendedCmdletHelpInfo", "CmdletHelpInfo", "HelpInfo"]
@@ -310,3 +321,60 @@ def test_a_listener_that_raises_ends_the_work() -> None:
         help.fetch(session, commands, listen)
     assert caught.value is stop
     assert len(session.asked) < 10
+
+
+def test_real_topics_that_powershell_made_up() -> None:
+    topics = iter(outputs("queries", "Get-Help"))
+    session = FakeSession({"Get-Help": lambda question: output(next(topics))})
+    found, events = fetch(session, [f"Get-{n}" for n in range(5)])
+    assert found == {}
+    assert not messages(events, Severity.WARNING)
+
+
+_CONFIGURATION = """@{
+    SchemaVersion = '2.0.0.0'
+    GUID = '5f5e9a0e-1d52-4d6e-8b53-0d3a4f1f7a13'
+    SessionType = 'RestrictedRemoteServer'
+    LanguageMode = 'NoLanguage'
+    ModulesToImport = 'Microsoft.PowerShell.Management'
+    VisibleCmdlets = 'Get-Process'
+    FunctionDefinitions = @{
+        Name = 'Get-Told'
+        ScriptBlock = {
+            # .SYNOPSIS
+            # It is told.
+            # .PARAMETER Name
+            # Whose.
+            param([string] $Name)
+        }
+    }
+    VisibleFunctions = 'Get-Told'
+}
+"""
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("runspaces", [1, 3])
+def test_a_restricted_endpoint(pwsh: str, tmp_path: Path, runspaces: int) -> None:
+    file = tmp_path / "restricted.pssc"
+    file.write_text(_CONFIGURATION, encoding="utf-8")
+    line = [pwsh, "-s", "-NoLogo", "-NoProfile", "-ConfigurationFile", str(file)]
+    events: list[Event] = []
+    with OutOfProcessSession(
+        line, name="engine", limits=Limits(60, 60, 5), runspaces=runspaces
+    ) as session:
+        catalogue = portable.fetch(
+            session,
+            FetchRequest(wants_views=False, wants_help=True),
+            Host(),
+            events.append,
+        )
+    assert not messages(events, Severity.WARNING)
+    assert not [e for e in events if isinstance(e, Problem)]
+    assert {c.name for c in catalogue.commands} >= {"Get-Process", "Get-Told"}
+    assert "Get-Process" not in catalogue.help
+    assert catalogue.help["Get-Told"] == Help(
+        "Get-Told",
+        synopsis="It is told.",
+        parameters=(HelpParameter("Name", "Whose."),),
+    )
