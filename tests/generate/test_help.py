@@ -464,7 +464,7 @@ TYPES = [
 @pytest.mark.parametrize(("full", "documented", "made_up"), TYPES)
 def test_how_types_are_called(full: str, documented: str, made_up: str) -> None:
     told = command(parameters=(Parameter("X", full, memberships=(Membership(),)),))
-    for topic_, name in ((Help("Get-It"), documented), (None, made_up)):
+    for topic_, name in ((Help("Get-It", "It."), documented), (None, made_up)):
         text = render(told, topic_)
         assert re.findall('required="true">(.*?)<', text)[:1] == [name]
 
