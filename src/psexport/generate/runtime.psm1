@@ -600,7 +600,8 @@ function Receive-PSExportRecord {
                 # Short waits, so that Ctrl-C is heard.
                 if (-not $Call.Queue.TryTake([ref] $pair, 200)) {
                     Test-PSExportDeadlock $Call
-                    continue
+                    if (Test-PSExportOpen $Call.Runspace) { continue }
+                    Write-PSExportFailure $Call $null $to
                 }
             }
             $record = $pair.Item2
@@ -620,7 +621,7 @@ function Receive-PSExportRecord {
                         $Call.Ended = $true
                         Stop-PSExportCall $Call
                         if ("$($record.State)" -ne 'Completed') {
-                            Write-PSExportFailure $Call $record $to
+                            Write-PSExportFailure $Call $record.Reason $to
                         }
                     }
                 }
@@ -640,14 +641,13 @@ function Write-PSExportFailure {
     Ends the call as the host ended it: by a throw, a terminating error, or a break.
     #>
     [CmdletBinding()]
-    param([hashtable] $Call, [object] $State, [object] $To)
-    $reason = $State.Reason
-    if ($reason -is [System.Management.Automation.RemoteException]) {
-        $record = $reason.ErrorRecord
+    param([hashtable] $Call, [AllowNull()] [object] $Reason, [object] $To)
+    if ($Reason -is [System.Management.Automation.RemoteException]) {
+        $record = $Reason.ErrorRecord
         Set-PSExportPosition $record
         $thrown = $null
-        if ($reason.SerializedRemoteException) {
-            $thrown = $reason.SerializedRemoteException.psobject.Properties[
+        if ($Reason.SerializedRemoteException) {
+            $thrown = $Reason.SerializedRemoteException.psobject.Properties[
                 'WasThrownFromThrowStatement']
         }
         if ($thrown -and $thrown.Value) { throw $record }
@@ -657,8 +657,8 @@ function Write-PSExportFailure {
         $script:PSExportState.Runspace = $null
         $script:PSExportState.Session = $null
     }
-    $why = 'it was stopped.'
-    if ($reason) { $why = $reason.GetBaseException().Message }
+    $why = 'its host is gone.'
+    if ($Reason) { $why = $Reason.GetBaseException().Message }
     $To.ThrowTerminatingError((New-PSExportError PSExportSessionBroken (
         "The session to $($script:PSExport.Target) broke while '$($Call.Name)' ran: $why " +
         'What it had done by then is done; it is not repeated. The next call gets a new ' +
@@ -720,14 +720,10 @@ function Stop-PSExportCall {
         $Call.PowerShell = $null
         $Call.Ended = $true
         if ("$($shell.InvocationStateInfo.State)" -eq 'Running') {
-            $stopped = $shell.BeginStop($null, $null).AsyncWaitHandle.WaitOne(5000)
-            if (-not $stopped) {
-                # A host that does not even stop is left alone, and gets no more calls.
-                if ($script:PSExportState.Runspace -eq $Call.Runspace) {
-                    $script:PSExportState.Runspace = $null
-                }
-                return
-            }
+            # A host that is gone, or does not even stop, is left alone: to dispose of
+            # what runs there would take as long as a connection may take to close.
+            if (-not (Test-PSExportOpen $Call.Runspace)) { return }
+            if (-not $shell.BeginStop($null, $null).AsyncWaitHandle.WaitOne(5000)) { return }
         }
         $shell.Dispose()
     }
@@ -1193,7 +1189,16 @@ function Test-PSExportOpen {
     [CmdletBinding()]
     [OutputType([bool])]
     param([AllowNull()] [object] $Runspace)
-    $null -ne $Runspace -and "$($Runspace.RunspaceStateInfo.State)" -eq 'Opened'
+    if ($null -eq $Runspace -or "$($Runspace.RunspaceStateInfo.State)" -ne 'Opened') {
+        return $false
+    }
+    # PowerShell does not notice the end of a process that it started itself.
+    foreach ($made in $script:PSExportState.Made) {
+        if ($made.Runspace -eq $Runspace) {
+            return -not $made.Process -or -not $made.Process.HasExited
+        }
+    }
+    $true
 }
 
 
@@ -1891,9 +1896,11 @@ function Register-PSExportCleanup {
     $module = $ExecutionContext.SessionState.Module
     if (-not $module) { return }
     $module.OnRemove = { Unregister-PSExportCleanup }
-    $script:PSExportState.Exiting = $ExecutionContext.Events.SubscribeEvent($null,
-        'PowerShell.Exiting', 'PowerShell.Exiting', $null, { Close-PSExportSession },
-        $true, $false)
+    $exiting = $ExecutionContext.Events.SubscribeEvent($null, 'PowerShell.Exiting',
+        'PowerShell.Exiting', $null, { & $close }, $true, $false)
+    # The action runs in a module of its own, which does not know ours.
+    $exiting.Action.Module.SessionState.PSVariable.Set('close', { Close-PSExportSession })
+    $script:PSExportState.Exiting = $exiting
 }
 
 
@@ -1940,6 +1947,9 @@ function Close-PSExportRunspace {
     try {
         if ($Made.Session -and -not $Made.Process) {
             Microsoft.PowerShell.Core\Remove-PSSession -Session $Made.Session
+        } elseif ($Made.Runspace -and $Made.Process.HasExited) {
+            # Nobody is there to say that it is closed; waiting would take a minute.
+            $Made.Runspace.CloseAsync()
         } elseif ($Made.Runspace) {
             $Made.Runspace.Dispose()
         }
