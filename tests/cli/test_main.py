@@ -185,8 +185,6 @@ FAILS: list[tuple[str, int, str, str]] = [
     ("completion", 2, "MissingMandatoryParameter", "-Shell"),
     ("capture demo x", 1, "ErrorNotYet", "psexport capture"),
     ("compare demo demo", 1, "ErrorNotYet", "psexport compare"),
-    ("doctor demo", 1, "ErrorNotYet", "psexport doctor"),
-    ("sessions", 1, "ErrorNotYet", "psexport sessions"),
     ("HOST ./X -Nupkg", 1, "ErrorNotYet", "-Nupkg"),
     # sessions
     ("nope ./X", 2, "ErrorSessionNotFound", "nope"),

@@ -25,6 +25,7 @@ from .scanner import Named, Plain, Token, scan
 from .values import Value, as_boolean, convert, ends_open
 
 _T = TypeVar("_T")
+_ABBREVIATED_PASSWORD = tuple(fold("Password"[:end]) for end in range(4, 9))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def bind(verb: Verb, arguments: Sequence[str]) -> Bound:
             positional.append(token.text)
         elif isinstance(token, Named):
             parameter = _find(verb, token)
+            _refuse_password(parameter, token)
             if parameter.name in texts:
                 raise UsageError(
                     f"-{parameter.name} is given more than once",
@@ -114,6 +116,23 @@ def _find(verb: Verb, token: Named) -> Parameter:
             hint="Write more of the name.",
         )
     return fitting[0]
+
+
+def _refuse_password(parameter: Parameter, token: Named) -> None:
+    """Refuse a password where its file belongs: ``-Password`` is a prefix of that.
+
+    It would be taken for the name of a file, shown, and saved.
+    """
+    if parameter.name.endswith("PasswordFile") and fold(token.name).endswith(
+        _ABBREVIATED_PASSWORD
+    ):
+        raise UsageError(
+            f"-{token.name} is not taken: others see what is on a command line",
+            id="ErrorPasswordInSession",
+            target=token.name,
+            hint=f"Put the password into a file and write -{parameter.name} <path>, "
+            "or wait to be asked.",
+        )
 
 
 def _unknown(verb: Verb, token: Named) -> UsageError:

@@ -379,6 +379,25 @@ SESSION = _group(
         least=1,
     ),
     Parameter("ProxyUri", Kind.STRING, "HTTP proxy to go through."),
+    Parameter(
+        "NoEncryption",
+        Kind.SWITCH,
+        "Send messages over plain HTTP as they are, a Basic password too.",
+    ),
+    Parameter(
+        "ServicePrincipalName",
+        Kind.STRING,
+        "Kerberos service of the host, if it has another than usual: "
+        "HTTP/server01.example.com.",
+    ),
+    Parameter(
+        "AllowDelegation",
+        Kind.SWITCH,
+        "Let the host act in your name towards others (Kerberos).",
+    ),
+    Parameter(
+        "KeytabFile", Kind.FILE, "Kerberos keys to log on with, without a password."
+    ),
 )
 
 AS_JSON = _group(

@@ -14,10 +14,10 @@ Fact = str | int | float | bool | None | list[str]
 
 
 class Outcome(enum.Enum):
-    """How a step ended; the worst of its findings."""
+    """How a step ended; the worst of its findings, in this order."""
 
-    OK = "ok"
     SKIPPED = "skipped"
+    OK = "ok"
     WARNING = "warning"
     FAULT = "fault"
 

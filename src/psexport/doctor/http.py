@@ -128,6 +128,9 @@ def stream(route: Route, seconds: float) -> Iterator[socket.socket]:
             if route.proxy is not None and route.use_ssl:
                 _tunnel(plain, route.authority)
             yield plain
+            # An end that was made here may look like a short answer.
+            if too_long.is_set():
+                raise TimeoutError
         except (OSError, http.client.HTTPException):
             if too_long.is_set():
                 raise TimeoutError from None

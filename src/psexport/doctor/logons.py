@@ -15,10 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..connection import Authentication, Connection
-from ..errors import PSExportError, TransportError, UsageError
+from ..errors import PSExportError, UsageError
 from ..secret import Secret, password_of
 from ..transport import logon
-from ..transport.wire import RedirectedError, Wire, patiently
+from ..transport.task import patiently
+from ..transport.wire import RedirectedError, Wire
 from ..transport.wsman_faults import Fault, explain
 from .findings import Fact, Finding, fault, ok, skipped, warning
 from .session import found_in
@@ -120,6 +121,10 @@ def try_each(visit: Visit) -> Iterator[Finding]:
     wanted = connection.authentication
     try:
         answer = _log_on(visit, connection)
+    except RedirectedError as elsewhere:
+        to = elsewhere.connection.connection_uri
+        yield skipped(f"the session will log on where the host sends it: {to}")
+        return
     except PSExportError as error:
         found = _cause(error, wanted)
         yield found
@@ -138,9 +143,9 @@ def try_each(visit: Visit) -> Iterator[Finding]:
             continue
         try:
             _log_on(visit, replace(connection, authentication=way))
-        except PSExportError as error:
+        except (PSExportError, RedirectedError) as error:
             facts: dict[str, Fact] = {"method": way.value, "works": False}
-            yield ok(f"{way.value} would not work: {error.message}", **facts)
+            yield ok(f"{way.value} would not work: {error}", **facts)
         else:
             yield ok(f"{way.value} works, too", method=way.value, works=True)
 
@@ -180,6 +185,7 @@ def _log_on(visit: Visit, connection: Connection) -> bytes:
     """Log on, and ask who is there.
 
     :raises PSExportError: it fails.
+    :raises RedirectedError: the host sends elsewhere, which the user has allowed.
     """
     logon.check(connection)
     wire = Wire(connection, _secret(visit))
@@ -188,12 +194,6 @@ def _log_on(visit: Visit, connection: Connection) -> bytes:
         return patiently(wire, lambda: wire.exchange(IDENTIFY), _SECONDS)
     except Fault as refusal:
         raise explain(refusal, connection, "open") from None
-    except RedirectedError as elsewhere:
-        raise TransportError(
-            f"the host sends this session to {elsewhere.connection.connection_uri}",
-            id="Redirected",
-            phase="open",
-        ) from None
     finally:
         wire.close()
 

@@ -8,34 +8,40 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
 from .. import clixml
 from ..clixml import HostError, MalformedError
 from ..connection import Connection, Kind
-from ..errors import PSExportError, TransportError
+from ..errors import PSExportError, RemoteError, TransportError
 from ..events import ignore
 from ..fetch import FetchRequest, fetch
 from ..fetch import host as host_facts
 from ..fetch.interview import Interview
 from ..transport import connect
-from ..transport.base import Limits, MetadataQuery, Script, Session
+from ..transport.base import (
+    Call,
+    Commands,
+    Limits,
+    MetadataQuery,
+    Question,
+    Script,
+    Session,
+)
 from .findings import Fact, Finding, Outcome, fault, ok, skipped, warning
 from .visit import Visit
 
-#: What an export asks a host with, and what for; without the first nothing comes.
+#: What an export asks a host with, also where PSRP itself asks, and what for.
 REQUIRED = {
     "Get-Command": "the commands",
+    "Select-Object": "the commands",
+    "Measure-Object": "the commands",
     "Get-FormatData": "the views",
 }
-#: What implicit remoting and help need besides.
-WANTED = {
-    "Select-Object": "the versions of modules",
-    "Measure-Object": "Import-PSSession",
-    "Get-Help": "-IncludeHelp",
-}
+#: What may be missing, and what is missing then.
+WANTED = {"Get-Help": "help"}
 #: The longest that a host may be silent while it is being examined, in seconds.
 SILENCE = 30.0
 #: A session that takes longer than this to open is worth a word.
@@ -108,18 +114,25 @@ def endpoint(visit: Visit) -> Iterator[Finding]:
 def commands(visit: Visit) -> Iterator[Finding]:
     """Ask for the commands that an export asks with."""
     names = (*REQUIRED, *WANTED)
+    session = _session(visit)
     try:
-        there = _commands_of(_session(visit), names)
-    except PSExportError as error:
-        yield found_in(error)
-        return
+        there = _names_of(session, MetadataQuery(names=names))
+    except RemoteError as error:
+        # PSRP's own question fails at the first command that it lacks; Get-Command, if
+        # it is there, knows of all of them.
+        try:
+            named = (("Name", names), ("ErrorAction", "SilentlyContinue"))
+            there = _names_of(session, Commands((Call("Get-Command", named),)))
+        except RemoteError:
+            yield _missing(error)
+            return
     missing = [name for name in names if name.lower() not in there]
     for name in missing:
         if name in REQUIRED:
-            text = f"{name} is not there, which {REQUIRED[name]} are asked for with"
+            text = f"{name} is not there, with which {REQUIRED[name]} are asked for"
             yield fault("CommandMissing", text, command=name)
         else:
-            text = f"{name} is not there, which {WANTED[name]} would need"
+            text = f"{name} is not there, with which {WANTED[name]} is asked for"
             yield warning("CommandWanted", text, command=name)
     if not missing:
         yield ok(f"all there: {', '.join(names)}")
@@ -214,12 +227,16 @@ def _connect(visit: Visit, connection: Connection) -> Session:
     )
 
 
-def _commands_of(session: Session, names: Sequence[str]) -> set[str]:
-    """Those of the commands that the host shows, in lower case."""
+def _missing(error: RemoteError) -> Finding:
+    if error.id != "ErrorRequiredRemoteCommandNotFound" or not error.target:
+        return found_in(error)
+    return fault("CommandMissing", error.message, command=error.target)
+
+
+def _names_of(session: Session, question: Question) -> set[str]:
+    """The names of what the host answers, in lower case."""
     found: set[str] = set()
-    answer = Interview(session, ignore).ask(
-        MetadataQuery(names=tuple(names)), "the commands", on_error=_overlook
-    )
+    answer = Interview(session, ignore).ask(question, "commands", on_error=_overlook)
     with closing(answer) as documents:
         for data in documents:
             try:
@@ -249,6 +266,7 @@ def _session(visit: Visit) -> Session:
 
 __all__ = [
     "REQUIRED",
+    "WANTED",
     "clock",
     "commands",
     "endpoint",

@@ -28,6 +28,8 @@ _SECONDS = 8.0
 _SOON = datetime.timedelta(days=30)
 #: X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python has no name for.
 _NO_CHECK_TIME = 0x200000
+#: X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT of OpenSSL, likewise.
+_SELF_SIGNED = 18
 
 #: Errors of OpenSSL, by a word of theirs, that mean: this is no TLS.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH")
@@ -188,8 +190,8 @@ def _issuer_fault(route: Route, connection: Connection) -> Finding | None:
     except ssl.SSLCertVerificationError as error:
         code = error.verify_code
         who = connection.ca_file or "what this machine trusts"
-        if code in (18, 19):
-            text = "the certificate is self-signed, or its root is, and is not trusted"
+        if code == _SELF_SIGNED:
+            text = "the certificate is signed by itself, and is not trusted"
             return fault("CertificateSelfSigned", text, trusted=who)
         text = f"the certificate's issuer is not trusted ({error.verify_message})"
         return fault("CertificateIssuer", text, trusted=who)

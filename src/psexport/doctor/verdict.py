@@ -27,35 +27,38 @@ def judge(connection: Connection, steps: Sequence[Step]) -> Verdict:
     of a kind that a wrong clock brings about, and the clocks differ that much.
     """
     about = _about(connection)
-    faults = list(_with(steps, Outcome.FAULT))
-    warnings = list(_with(steps, Outcome.WARNING))
-    cause = _behind(faults[0], connection, steps) if faults else None
+    found = [*_with(steps, Outcome.FAULT), *_with(steps, Outcome.WARNING)]
+    works = not found or found[0].outcome is Outcome.WARNING
+    source = None if works else _behind(found[0], steps)
+    others = [one for one in found if one is not source]
+    if source is None:
+        remarks = tuple(advise(one, connection.kind, about) for one in others)
+        what = "would work; see the remarks" if remarks else "would work"
+        text = f"An export from {connection.name} {what}."
+        return Verdict(True, text, None, remarks)
+    clocks = found[0] is not source
+    named = replace(source, cause="ClockSkew") if clocks else source
+    cause = advise(named, connection.kind, about)
     remarks = tuple(
         advise(one, connection.kind, about)
-        for one in (*faults[1:], *warnings)
-        if cause is None or one.cause != cause.cause
+        for one in others
+        if one.cause != cause.cause
     )
-    name = connection.name
-    if cause is None:
-        what = "would work" if not remarks else "would work; see the remarks"
-        return Verdict(True, f"An export from {name} {what}.", None, remarks)
-    advice = advise(cause, connection.kind, about)
-    text = f"An export from {name} would not work. {advice.text}"
-    return Verdict(False, text, advice, remarks)
+    text = f"An export from {connection.name} would not work. {cause.text}"
+    return Verdict(False, text, cause, remarks)
 
 
-def _behind(first: Finding, connection: Connection, steps: Sequence[Step]) -> Finding:
-    """The cause behind the first fault, which may be a wrong clock."""
+def _behind(first: Finding, steps: Sequence[Step]) -> Finding:
+    """The first fault, or the clocks that are behind it."""
     least = _OF_CLOCKS.get(first.cause)
     if least is None or (
         first.cause == "LogonRefused" and first.facts.get("method") != "Kerberos"
     ):
         return first
-    for step in steps:
-        for one in step.findings:
-            skew = one.facts.get("skew")
-            if isinstance(skew, int | float) and abs(skew) >= least:
-                return replace(one, outcome=Outcome.FAULT, cause="ClockSkew")
+    for one in _with(steps, Outcome.WARNING):
+        skew = one.facts.get("skew")
+        if isinstance(skew, int | float) and abs(skew) >= least:
+            return one
     return first
 
 

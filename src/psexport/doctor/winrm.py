@@ -21,7 +21,7 @@ _SOAP_TYPE = "application/soap+xml;charset=UTF-8"
 #: The question who is there, which starts nothing on the host.
 IDENTIFY = (
     b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" '
-    b'xmlns:i="http://schemas.dmtf.org/wbem/wsman/identify/1/wsmanidentity.xsd">'
+    b'xmlns:i="http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd">'
     b"<s:Header/><s:Body><i:Identify/></s:Body></s:Envelope>"
 )
 _TOLD = re.compile(rb"<(?:[\w.-]+:)?(ProductVendor|ProductVersion)>([^<]{1,200})<")
