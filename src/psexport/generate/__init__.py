@@ -52,12 +52,14 @@ class GeneratedModule:
     :ivar files: path with forward slashes → text, but for the manifest, which may
         have to vouch for the bytes of the others.
     :ivar manifest: renders the psd1.
-    :ivar skipped: what had to be left out while generating.
+    :ivar refused: commands that cannot be written, each an error.
+    :ivar skipped: what of the views was left out.
     :ivar notes: what proxies and views lost, in words: (name, what).
     """
 
     files: Mapping[str, str]
     manifest: Manifest
+    refused: tuple[Skipped, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
 
@@ -78,12 +80,17 @@ def build_module(
     topics: list[help.HelpFile] = []
     has_help = options.include_help and bool(selection.proxies)
     if has_help:
-        topics += help.render(options.name, selection.proxies, catalogue.help)
-    proxies, skipped, notes = _proxies(
+        in_need = [
+            each
+            for each in selection.proxies
+            if (each.command.resolved_name or each.command.name) in catalogue.help
+            or not proxy.speaks_for_itself(each.command, compatible=options.compatible)
+        ]
+        topics += help.render(options.name, in_need, catalogue.help)
+    proxies, refused, notes = _proxies(
         selection.proxies,
         options,
-        # The first file is found by its name.
-        {name: file.name for file in topics[1:] for name in file.commands},
+        {name: file.name for file in topics for name in file.commands},
     )
     functions = [name for name, _ in proxies]
     made = frozenset(functions)
@@ -151,7 +158,8 @@ def build_module(
     return GeneratedModule(
         files=files,
         manifest=manifest,
-        skipped=(*skipped, *views.skipped),
+        refused=tuple(refused),
+        skipped=views.skipped,
         notes=tuple(notes),
     )
 

@@ -1,12 +1,12 @@
 """Help for the proxies: a ``NAME-help.xml``, in the schema that Get-Help calls MAML.
 
 What a command takes is read from its metadata, as the proxy is; what it is for is the
-host's text. A command that the host does not document gets what PowerShell would have
-made up for it there, since of the proxy it would make up something else: a proxy leaves
-types to the host, and has parameters of its own.
+host's text. For a command that the host does not document PowerShell makes up help from
+the proxy; only where that would be wrong, as a proxy leaves types to the host and may
+have parameters of its own, the command gets what would have been made up there.
 
-PowerShell finds ``NAME-help.xml`` by its name, and a topic in it by the name of the
-function. Only where there is too much for one file, functions have to name theirs.
+PowerShell 7 finds ``NAME-help.xml`` by its name; older ones want each function to name
+its file, and so does a second file.
 
 The two kinds of topic are told apart as PowerShell does: documented, an array of
 strings is ``String[]`` and the first position is 1; made up, ``string[]`` and 0.
@@ -84,7 +84,7 @@ class HelpFile:
 def render(
     module: str, proxies: Iterable[Proxy], topics: Mapping[str, Help]
 ) -> Iterator[HelpFile]:
-    """Yield the help files of a module.
+    """Yield the help files of a module: at least one.
 
     :param module: its name; the first file is ``NAME-help.xml``.
     :param proxies: what the module has.
@@ -124,8 +124,7 @@ def _chunks(
             yield chunk
             chunk, size = {}, len(topic)
         chunk[proxy.name] = topic
-    if chunk:
-        yield chunk
+    yield chunk
 
 
 class _Topic:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -42,7 +43,8 @@ from ..pslang.render import LiteralValue
 from .pages import is_page
 from .types import constraint, range_literal
 
-#: Parameters of a loose proxy that no caller names.
+#: Parameters of a loose proxy that no caller names; with underscores behind, where the
+#: host's command has such a parameter: it may be such a proxy itself.
 INPUT = "__PSExportInput"
 REST = "__PSExportRest"
 #: Stands before a number: what stands at that position.
@@ -54,6 +56,8 @@ CALL = "PSExportCall"
 _NEVER_FAIL = frozenset(
     ("string", "string[]", "object", "object[]", "psobject", "psobject[]")
 )
+#: A count that is sure to be an Int32.
+_COUNT = re.compile("[0-9]{1,9}")
 #: More values than this are no help to who presses Tab.
 _MOST_COMPLETIONS = 500
 _MATCH_AND_QUOTE = (
@@ -133,19 +137,20 @@ def render(
         for parameter in command.parameters
         if not (shape is Shape.TYPED and _is_paging(command, parameter))
     ]
+    taken = _taken(command.parameters)
     special: dict[str, LiteralValue] = {}
     if renamed:
         special["Renamed"] = {new: old for old, new in sorted(renamed.items())}
     if shape is Shape.LOOSE or (shape is Shape.TYPED and _leaves_input(command)):
-        special["Input"] = INPUT
+        special["Input"] = own = _free(INPUT, taken)
         lines.append(
             "[Parameter(ValueFromPipeline,DontShow)][AllowNull()]"
-            f"[AllowEmptyString()][AllowEmptyCollection()]${{{INPUT}}}"
+            f"[AllowEmptyString()][AllowEmptyCollection()]${{{own}}}"
         )
     if shape is Shape.LOOSE:
         # Of the remaining arguments nobody could tell "1 2" from "@(1, 2)".
         arguments = [
-            f"{ARGUMENT}{position}"
+            _free(f"{ARGUMENT}{position}", taken)
             for position in range(min(len(command.parameters), _MOST_ARGUMENTS))
         ]
         special["Arguments"] = arguments
@@ -160,10 +165,10 @@ def render(
             for position, argument in enumerate(arguments)
         ]
     if shape is Shape.LOOSE or (shape is Shape.TYPED and _needs_rest(command)):
-        special["Rest"] = REST
+        special["Rest"] = own = _free(REST, taken)
         lines.append(
             "[Parameter(ValueFromRemainingArguments,DontShow)][AllowNull()]"
-            f"[AllowEmptyString()][AllowEmptyCollection()]${{{REST}}}"
+            f"[AllowEmptyString()][AllowEmptyCollection()]${{{own}}}"
         )
     if shape is Shape.TYPED and command.has_dynamic_parameters:
         left_out.append("its dynamic parameters are known at the host only")
@@ -190,6 +195,25 @@ def render(
         f"end{{Complete-PSExportCall ${CALL}}}\n}}\n"
     )
     return ProxyText(command.name, text, shape, special, tuple(left_out))
+
+
+def speaks_for_itself(command: Command, *, compatible: bool = False) -> bool:
+    """Whether help made up from the proxy is what it would be on the host.
+
+    It is not where the proxy hides types of the host, or has parameters of its own
+    (``-AsJob`` apart, which is there to be used).
+    """
+    shape, _ = shape_of(command, compatible=compatible)
+    return not (
+        shape is Shape.LOOSE
+        or _needs_rest(command)
+        or _leaves_input(command)
+        or _variables(command.parameters)
+        or any(
+            _client_type(parameter, shape, compatible) is None
+            for parameter in command.parameters
+        )
+    )
 
 
 def _binding(command: Command, shape: Shape) -> str:
@@ -268,17 +292,26 @@ def _variables(parameters: tuple[Parameter, ...]) -> dict[str, str]:
     for parameter in parameters:
         if fold(parameter.name) == fold(CALL) or needs_other_variable(parameter.name):
             if taken is None:
-                taken = {
-                    fold(one)
-                    for each in parameters
-                    for one in (each.name, *each.aliases)
-                }
-            new = parameter.name + "_"
-            while fold(new) in taken:
-                new += "_"
+                taken = _taken(parameters)
+            new = _free(parameter.name + "_", taken)
             taken.add(fold(new))
             renamed[parameter.name] = new
     return renamed
+
+
+def _taken(parameters: Iterable[Parameter]) -> set[str]:
+    return {
+        fold(one)
+        for parameter in parameters
+        for one in (parameter.name, *parameter.aliases)
+    }
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return the name, with as many underscores behind as make it nobody else's."""
+    while fold(name) in taken:
+        name += "_"
+    return name
 
 
 def _as_job_prefixes(parameters: tuple[Parameter, ...]) -> dict[str, tuple[str, ...]]:
@@ -403,14 +436,17 @@ def _validation(validation: Validation) -> str | None:
         ):
             return f"[{kind.value}()]"
         case ValidationKind.COUNT | ValidationKind.LENGTH if len(arguments) == 2:
-            if all(one.isascii() and one.isdigit() for one in arguments):
-                return f"[{kind.value}({int(arguments[0])},{int(arguments[1])})]"
+            if all(_COUNT.fullmatch(one) for one in arguments):
+                least, most = map(int, arguments)
+                if least <= most and most > 0:  # else no call would get through
+                    return f"[{kind.value}({least},{most})]"
         case ValidationKind.RANGE if len(arguments) == 3:
             least = range_literal(arguments[0], arguments[1])
             most = range_literal(arguments[0], arguments[2])
-            if least is not None and most is not None:
-                return f"[ValidateRange({least},{most})]"
-        case ValidationKind.PATTERN if len(arguments) == 2:
+            if least is None or most is None or int(arguments[1]) > int(arguments[2]):
+                return None
+            return f"[ValidateRange({least},{most})]"
+        case ValidationKind.PATTERN if len(arguments) == 2 and arguments[0]:
             options = arguments[1]
             # IgnoreCase is what the attribute does anyhow; other options are rare
             # enough to be left to the host.
