@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from fake_session import FakeSession
 from psexport.cli import main
 from psexport.connection import Connection, Kind
 from psexport.doctor import Finding, Outcome
@@ -107,6 +111,29 @@ def test_all_steps_are_done_by_one_thread_but_those_that_ask() -> None:
     )
     assert threads[0] is threads[1]
     assert threads[2] is threading.current_thread()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent to a thread")
+def test_what_is_opened_during_ctrl_c_is_closed() -> None:
+    begun, session = threading.Event(), FakeSession({})
+    closed: list[bool] = []
+    session.close = lambda: closed.append(True)  # type: ignore[method-assign]
+
+    def opens(visit: Visit) -> Iterator[Finding]:
+        begun.set()
+        time.sleep(0.3)
+        visit.session = session
+        yield ok("opened")
+
+    def interrupt() -> None:
+        begun.wait()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    visit = Visit(Connection(kind=Kind.DEMO))
+    with pytest.raises(KeyboardInterrupt), closing(visit):
+        list(walk([Probe("a", "A", opens)], visit, 5.0))
+    assert closed == [True]
 
 
 def test_lines_for_people() -> None:

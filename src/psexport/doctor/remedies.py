@@ -376,6 +376,11 @@ _TABLE: dict[str, Remedy] = {
         ),
         here=("Check -ConfigurationName, or leave it out for the usual one.",),
     ),
+    "winrs:ErrorConfigurationNotFound": Remedy(
+        "The host allows no WinRM shells.",
+        on_host=("Set-Item WSMan:\\localhost\\Shell\\AllowRemoteShellAccess $true",),
+        here=("Use winrm:// or winrms://, which are for PowerShell itself.",),
+    ),
     "DefaultConfiguration": Remedy(
         "The host's usual session configuration does not work either.",
         on_host=(_ENABLE,),

@@ -24,6 +24,9 @@ Look = Callable[[Visit], Iterator[Finding]]
 
 _Jobs = queue.SimpleQueue[Callable[[], None] | None]
 
+#: Seconds that a step has to come to its end when everything is to end.
+_GRACE = 3.0
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -94,8 +97,13 @@ class _Worker:
                 finished.set()
 
         self._jobs.put(job)
-        if finished.wait(seconds):
-            return found
+        try:
+            if finished.wait(seconds):
+                return found
+        except BaseException:
+            # Ctrl-C: what is being opened now is to be closed with the visit.
+            finished.wait(_GRACE)
+            raise
         self.end()
         self._jobs = _hire()
         return [fault("StepTooLong", f"this was given up after {seconds:g} s")]
