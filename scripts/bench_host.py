@@ -80,7 +80,8 @@ class Host:
 
     def write(self, folder: Path) -> None:
         """Write the module and the two configurations that load it."""
-        module = folder / "Bench.psm1"
+        module = folder / "Bench" / "Bench.psm1"
+        module.parent.mkdir()
         template = f"$template = @'\n{self.template()}\n'@\n"
         module.write_text(template + _MODULE.format(count=self.count), "utf-8")
         for name, guid, session in (

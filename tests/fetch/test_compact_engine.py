@@ -92,7 +92,7 @@ _TYPES = frozenset(
     Activator bool char Collections.Hashtable Enum Environment FlagsAttribute
     Globalization.CultureInfo int IO.Compression.CompressionMode
     IO.Compression.GZipStream IO.Directory IO.MemoryStream
-    Management.Automation.ApplicationInfo
+    Management.Automation.AliasInfo Management.Automation.ApplicationInfo
     Management.Automation.ArgumentTransformationAttribute Management.Automation.Cmdlet
     Management.Automation.CmdletAttribute Management.Automation.CmdletBindingAttribute
     Management.Automation.CmdletInfo Management.Automation.CommandTypes
@@ -110,13 +110,15 @@ _TYPES = frozenset(
 #: a property that is not there is null.
 _METHODS = frozenset(
     """
-    Append() Close() CompleteArgument() ContainsKey() GetBaseException() GetBytes() GetCommand()
-    GetCommands() GetCustomAttributes() GetElementType() GetField() GetFullScript()
-    GetHelpContent() GetInterface() GetProperty() GetType() GetValue() IsDefined()
-    IsMatch() Match() Remove() RemoveAt() Replace() Substring() ToArray() ToString()
-    TrimEnd() Write() [Activator]::CreateInstance() [Enum]::GetNames()
-    [Environment]::UserName [Globalization.CultureInfo]::InvariantCulture
-    [IO.Compression.CompressionMode]::Compress [IO.Directory]::GetFiles()
+    Append() Close() CompleteArgument() ContainsKey() GetBaseException() GetBytes()
+    GetCommand() GetCommands() GetCustomAttributes() GetElementType() GetField()
+    GetFullScript() GetHelpContent() GetInterface() GetProperty() GetType() GetValue()
+    IsDefined() IsMatch() Match() Remove() RemoveAt() Replace() Substring() ToArray()
+    ToString() Trim() TrimEnd() Write() [Activator]::CreateInstance()
+    [Enum]::GetNames() [Environment]::UserName
+    [Globalization.CultureInfo]::InvariantCulture
+    [IO.Compression.CompressionMode]::Compress [IO.Directory]::GetDirectories()
+    [IO.Directory]::GetFiles()
     [Management.Automation.Cmdlet]::CommonParameters
     [Management.Automation.CommandTypes]::Alias
     [Management.Automation.CommandTypes]::All
@@ -572,7 +574,8 @@ def bare(parameter: Parameter) -> Parameter:
 _FACTS = """
 $common = [System.Management.Automation.PSCmdlet]::CommonParameters +
     [System.Management.Automation.PSCmdlet]::OptionalCommonParameters
-Get-Command -Name * -CommandType Function, Cmdlet -ListImported | ForEach-Object {
+Get-Command -Name * -CommandType Function, Cmdlet -ListImported |
+    Where-Object Name -NotLike 'Test-Random*' | ForEach-Object {
     $attribute = if ($_.ImplementingType) {
         $_.ImplementingType.GetCustomAttributes(
             [System.Management.Automation.CmdletAttribute], $true)[0]

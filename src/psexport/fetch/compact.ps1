@@ -161,16 +161,19 @@
         $typeNumbers[$type]
     }
 
-    # What an attribute says of its parameter, by the attribute's type: nothing, the
-    # name of what has details, or all that there is to say.
+    # What an attribute says of its parameter, by its type: 0 is nothing, 1 a place in a
+    # set; else the name of what has details, or all that there is to say.
     $addKind = {
         param($attribute)
         $type = $attribute.GetType()
         $short = $type.FullName -replace '^System\.Management\.Automation\.' -replace
             'Attribute$'
-        $kind = ''
-        if ($short -match ('^(Parameter|ArgumentCompletions|' +
-            'Validate(Set|Range|Pattern|Count|Length))$')) { $kind = $short }
+        $kind = 0
+        if ($short -eq 'Parameter') { $kind = 1 }
+        elseif ($short -match
+            '^(ArgumentCompletions|Validate(Set|Range|Pattern|Count|Length))$') {
+            $kind = $short
+        }
         elseif ($short -match ('^(ValidateNotNull(OrEmpty|OrWhiteSpace)?|' +
             'Allow(Null|EmptyString|EmptyCollection))$')) { $kind = & $quoteAll $short }
         elseif ($attribute -is
@@ -223,7 +226,7 @@
         foreach ($command in $found) { try {
             $target = $command
             $resolved = ''
-            if ($command.CommandType -eq 'Alias') {
+            if ($command -is [Management.Automation.AliasInfo]) {
                 $target = $null
                 if (-not $nowhere[$command.Name]) { $target = $command.ResolvedCommand }
                 if ($target) { $resolved = $target.Name }
@@ -273,42 +276,43 @@
                 }
                 $type = $typeNumbers[$parameter.ParameterType]
                 if ($null -eq $type) { $type = & $addType $parameter.ParameterType }
-                $places = $checks = ''
-                $completions = '[]'
-                $dynamic = $transforms = $hidden = 0
-                if ($parameter.IsDynamic) { $dynamic = 1 }
+                $places = $checks = $completions = ''
+                $flags = 0
+                if ($parameter.IsDynamic) { $flags = 1 }
                 foreach ($attribute in $parameter.Attributes) {
                     $kind = $kinds[$attribute.GetType()]
                     if ($null -eq $kind) { $kind = & $addKind $attribute }
-                    if ($kind -eq '') { continue }
-                    if ($kind -eq 'Parameter') {
+                    if ($kind -eq 0) { continue }
+                    if ($kind -eq 1) {
                         $how = 0
                         if ($attribute.Mandatory) { $how = 1 }
                         if ($attribute.ValueFromPipeline) { $how += 2 }
                         if ($attribute.ValueFromPipelineByPropertyName) { $how += 4 }
                         if ($attribute.ValueFromRemainingArguments) { $how += 8 }
-                        if ($attribute.DontShow) { $hidden = 4 }
+                        if ($attribute.DontShow) { $flags = $flags -bor 4 }
                         $set = $attribute.ParameterSetName.Replace('\', '\\')
+                        if ($places) { $places += ',' }
                         $places += '["' + $set.Replace('"', '\"') + '",' +
-                            $attribute.Position + ',' + $how + '],'
+                            $attribute.Position + ',' + $how + ']'
                         continue
                     }
-                    if ($kind -eq 'Transform') { $transforms = 2; continue }
-                    if ($kind[0] -eq '[') { $checks += $kind + ','; continue }
+                    if ($kind -eq 'Transform') { $flags = $flags -bor 2; continue }
                     if ($kind -eq 'ArgumentCompletions') {
                         $offered = $attribute.CompleteArgument('', '', '', $null, @{})
-                        $completions = & $quoteAll @(foreach ($one in $offered) {
+                        $completions = (& $quoteAll @(foreach ($one in $offered) {
                             $one.ListItemText
-                        })
+                        })).Trim('[', ']')
                         continue
                     }
+                    if ($checks) { $checks += ',' }
+                    if ($kind[0] -eq '[') { $checks += $kind; continue }
                     # Where only the host can tell, the attribute's name says that.
                     $takes = 'HostOnly', $attribute.GetType().FullName
                     if ($kind -eq 'ValidateSet') {
                         # Values that a class computes may be others tomorrow.
                         if (-not ($generator -and $generator.GetValue($attribute))) {
-                            $takes = @($kind, [int] $attribute.IgnoreCase) +
-                                $attribute.ValidValues
+                            $case = [int] $attribute.IgnoreCase
+                            $takes = @($kind, $case) + $attribute.ValidValues
                         }
                     }
                     elseif ($kind -eq 'ValidatePattern') {
@@ -327,21 +331,21 @@
                             $of = ($least * 0 + $most * 0).GetType()
                         }
                         $format = $formats[$of.Name]
-                        if (-not $format) { $format = '{0}' }
-                        $takes = $kind, $of.FullName,
-                            [string]::Format($invariant, $format, $least),
-                            [string]::Format($invariant, $format, $most)
+                        if ($format) {
+                            $least = [string]::Format($invariant, $format, $least)
+                            $most = [string]::Format($invariant, $format, $most)
+                        }
+                        $takes = $kind, $of.FullName, $least, $most
                     }
                     elseif ($rangeKind) {
                         $takes = $kind, $rangeKind.GetValue($attribute, $null)
                     }
                     $checks += '["' + ($takes -join $nul).Replace('\', '\\').Replace(
-                        '"', '\"').Replace($nul, '","') + '"],'
+                        '"', '\"').Replace($nul, '","') + '"]'
                 }
                 $text = '["parameter",["' + $names.Replace('\', '\\').Replace(
-                    '"', '\"').Replace($nul, '","') + '"],' + $type + ',' +
-                    ($dynamic + $transforms + $hidden) + ',[' + $places.TrimEnd(',') +
-                    '],[' + $checks.TrimEnd(',') + '],' + $completions + '],'
+                    '"', '\"').Replace($nul, '","') + '"],' + $type + ',' + $flags +
+                    ',[' + $places + '],[' + $checks + '],[' + $completions + ']],'
                 $number = $parameterNumbers[$text]
                 if ($null -eq $number) {
                     $number = $parameterNumbers.Count
@@ -376,22 +380,15 @@
 
     # ---- Help ------------------------------------------------------------------------
 
-    $mark = [regex] ('(?im)^[\s<#]*\.' +
-        '(synopsis|description|parameter|example|inputs|outputs|notes|link)\b')
+    $mark = [regex] ('(?i)\.(synopsis|description|parameter|example|inputs|outputs|' +
+        'notes|link|externalhelp|forwardhelptargetname)\b')
     $commentBefore = [regex] '(<#((?!#>)[\s\S])*#>|(?m:^[ \t]*#[^\n]*\n)+)\s*\z'
-    $last = @{ File = $null; Marked = $false }
     $helpFiles = @{}
 
     # The help in a function's comment; nothing if there is none. To find it, PowerShell
     # reads the whole file for each function, so it is given a file of just this one.
     $commentHelp = {
-        param($ast)
-        $file = $ast.Extent.StartScriptPosition.GetFullScript()
-        if (-not [object]::ReferenceEquals($file, $last.File)) {
-            $last.File = $file
-            $last.Marked = $mark.IsMatch($file)
-        }
-        if (-not $last.Marked) { return }
+        param($ast, $file)
         $start = $ast.Extent.StartOffset
         $from = [Math]::Max(0, $start - 20000)
         $text = $commentBefore.Match($file.Substring($from, $start - $from)).Value +
@@ -423,40 +420,59 @@
     # Whether a module may have help in files: to ask for each function is slow.
     $hasHelpFiles = {
         param($of)
-        if (-not $of -or $of.HelpInfoUri) { return $true }
-        if ($null -eq $helpFiles[$of.Name]) {
-            try {
-                $helpFiles[$of.Name] = [IO.Directory]::GetFiles($of.ModuleBase,
-                    '*help.xml', 'AllDirectories').Length -gt 0
+        $has = [bool] $of.HelpInfoUri
+        try {
+            # They are in a folder for each language.
+            foreach ($folder in [IO.Directory]::GetDirectories($of.ModuleBase)) {
+                $has = $has -or [IO.Directory]::GetFiles($folder, '*help.xml').Length
             }
-            catch { $helpFiles[$of.Name] = $true }
         }
-        $helpFiles[$of.Name]
+        catch { $has = $true }
+        $helpFiles[$of.Name] = $has
+        $has
     }
 
+    # Tells the help of the commands; of most functions there is none.
     $addHelp = {
-        param($command)
-        if ($command.ScriptBlock) {
-            $ast = $command.ScriptBlock.Ast
-            $told = & $commentHelp $ast
-            $elsewhere = $told.MamlHelpFile -or $told.ForwardHelpTargetName
-            if ($told -and -not $elsewhere) {
-                $count.help += 1
-                & $put 'comment' ((& $quote $command.Name) + ',' + (& $clixml $told) +
-                    ',' + (& $quoteAll @(& $declared $ast)))
-                return
+        param($found)
+        $last = $marked = $null
+        foreach ($command in $found) { try {
+            if ($command -is [Management.Automation.AliasInfo]) { continue }
+            $script = $command.ScriptBlock
+            if ($script) {
+                $told = $null
+                $file = $script.Ast.Extent.StartScriptPosition.GetFullScript()
+                if (-not [object]::ReferenceEquals($file, $last)) {
+                    $last = $file
+                    $marked = $mark.IsMatch($file)
+                }
+                if ($marked) { $told = & $commentHelp $script.Ast $file }
+                $elsewhere = $told.MamlHelpFile -or $told.ForwardHelpTargetName
+                if ($told -and -not $elsewhere) {
+                    $count.help += 1
+                    $more = & $quoteAll @(& $declared $script.Ast)
+                    & $put 'comment' ((& $quote $command.Name) + ',' +
+                        (& $clixml $told) + ',' + $more)
+                }
+                $files = $false
+                if (-not $told -and $command.Module) {
+                    $files = $helpFiles[$command.ModuleName]
+                    if ($null -eq $files) { $files = & $hasHelpFiles $command.Module }
+                }
+                if (-not $elsewhere -and -not $files) { continue }
             }
-            if (-not $told -and -not (& $hasHelpFiles $command.Module)) { return }
+            $what = [Management.Automation.WildcardPattern]::Escape($command.Name)
+            if ($command.ModuleName) { $what = $command.ModuleName + '\' + $what }
+            $category = $command.CommandType
+            $topic = @(Get-Help -Name $what -Category $category -ErrorAction Ignore)
+            # What PowerShell makes up from the syntax tells nothing new.
+            if ($topic.Count -eq 1 -and
+                $topic[0].PSTypeNames -contains 'MamlCommandHelpInfo') {
+                & $put 'help' ((& $quote $command.Name) + ',' + (& $clixml $topic[0]))
+            }
+            if ($out.Length -gt 65536) { & $flush }
         }
-        $what = [Management.Automation.WildcardPattern]::Escape($command.Name)
-        if ($command.ModuleName) { $what = $command.ModuleName + '\' + $what }
-        $category = $command.CommandType
-        $told = @(Get-Help -Name $what -Category $category -ErrorAction Ignore)
-        # What PowerShell makes up from the syntax tells nothing new.
-        if ($told.Count -eq 1 -and
-            $told[0].PSTypeNames -contains 'MamlCommandHelpInfo') {
-            & $put 'help' ((& $quote $command.Name) + ',' + (& $clixml $told[0]))
-        }
+        catch { & $putTrouble 'failed' $command.Name $_ } }
     }
 
     # ---- The answer ------------------------------------------------------------------
@@ -502,11 +518,7 @@
                 if ($out.Length -gt 262144) { & $flush }
             }
         }
-        foreach ($one in $found) {
-            if (-not $Help -or $one.CommandType -eq 'Alias') { continue }
-            try { & $addHelp $one } catch { & $putTrouble 'failed' $one.Name $_ }
-            if ($out.Length -gt 65536) { & $flush }
-        }
+        if ($Help) { & $addHelp $found }
         & $put 'end' ($count.command, $count.view, $count.help, $count.failed -join ',')
         & $flush
     }
