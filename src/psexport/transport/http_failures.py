@@ -89,7 +89,10 @@ def failure(
         phase=phase,
         target=connection.name,
         hint="try again; if it stays, look at the host's event log (Windows Remote "
-        "Management) and at what is between",
+        "Management) and at what is between"
+        if opened
+        else "check that this is the port of WSMan (5985, or 5986 for winrms://); look "
+        "at the host's event log and at what is between",
     )
 
 

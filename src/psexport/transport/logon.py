@@ -95,8 +95,8 @@ _CAUSES = (
         "-ServicePrincipalName; see 'setspn -L HOST' there",
     ),
     _cause(
-        r"preauthentication failed|password incorrect|decrypt integrity|0x8009030c"
-        r"|STATUS_LOGON_FAILURE|logon.denied",
+        r"preauthentication failed|password incorrect|decrypt integrity|8009030c"
+        r"|c000006d|LOGON_FAILURE|logon.denied",
         "ErrorLogonFailed",
         "the user name or the password is wrong",
         "check both; write DOMAIN\\user, or user@REALM for Kerberos",
@@ -109,7 +109,7 @@ _CAUSES = (
         "check /etc/krb5.conf and the domain's DNS, or use -Authentication NTLM",
     ),
     _cause(
-        r"keytab",
+        r"keytab|key table",
         "ErrorLogonFailed",
         "the keytab cannot be used",
         "check -KeytabFile, and with 'klist -k' that the user is in it",
@@ -365,6 +365,9 @@ def step(
 def failed(connection: Connection, error: Exception) -> TransportError:
     """The error for a logon that went wrong on this side."""
     words = " ".join(str(error).split())[:_MAX_QUOTE] or type(error).__name__
+    status = getattr(error, "nt_status", None)
+    if isinstance(status, int):
+        words = f"{words}, status 0x{status & 0xFFFFFFFF:08X}"
     for cause in _CAUSES:
         if cause.pattern.search(words):
             return _failure(

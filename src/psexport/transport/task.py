@@ -47,7 +47,7 @@ class Task(Generic[_Result]):
         try:
             while not self._done.wait(min(_TICK, max(deadline - time.monotonic(), 0))):
                 if time.monotonic() >= deadline:
-                    raise http_failures.silence(self.wire.connection, self.wire.phase)
+                    raise http_failures.silence(self.wire.connection, self.wire.step)
         except BaseException:
             self.wire.abort()
             raise

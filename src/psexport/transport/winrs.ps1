@@ -1,5 +1,5 @@
 # Runs one question in a PowerShell process and writes what it says as one line a record:
-# the kind, and CLIXML in base64. Defines no function, for it would be listed as a command.
+# the kind, its number, and CLIXML in base64. Defines no function, for it would be listed as a command.
 $ProgressPreference = 'SilentlyContinue'
 $xml = [Management.Automation.PSSerializer]
 $utf8 = [Text.Encoding]::UTF8
@@ -8,8 +8,10 @@ if (!$asked) { $asked = [Console]::In.ReadToEnd() }
 # Past PowerShell's own writer, which keeps back what is less than a page.
 $say = {
     param($kind, $what)
-    [Console]::Out.WriteLine("$kind " + [Convert]::ToBase64String($utf8.GetBytes($xml::Serialize($what, 1))))
+    $count[0]++
+    [Console]::Out.WriteLine("$kind $count " + [Convert]::ToBase64String($utf8.GetBytes($xml::Serialize($what, 1))))
 }
+$count = @(0)
 $calls = @()
 $line = @()
 try {
@@ -28,7 +30,7 @@ try {
             & $say $kind $_
         }
     }
-    [Console]::Out.WriteLine('Completed')
+    & $say 'Completed'
 } catch {
     & $say 'Failed' $_
 }

@@ -3,7 +3,8 @@
 Theory of operation. The host's ``cmd`` starts a PowerShell for each question, with
 ``winrs.ps1`` on its command line. That reads the question from standard input, in the
 words that PSRP has for it, so that no line is too long and nothing needs quoting; and
-it writes one line a record, of ASCII alone, so that no code page can spoil it.
+it writes one line a record, of ASCII alone, so that no code page can spoil it, and
+numbered, so that none is lost unseen.
 
 What one question imports the next does not find: each has a process of its own. And it
 takes an account that may use .NET there: full language only.
@@ -15,7 +16,6 @@ import base64
 import contextlib
 import math
 import re
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .. import clixml
 from ..connection import Connection
-from ..errors import RemoteError, TransportError
+from ..errors import PSExportError, RemoteError, TransportError
 from ..secret import Secret
 from . import http_failures, logon, messages, wsman_faults
 from .base import (
@@ -39,8 +39,10 @@ from .base import (
     Session,
     Stream,
 )
+from .recovery import again
 from .task import Task, patiently
 from .wire import Wire
+from .wires import Wires
 from .wsman_faults import Fault
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ _STREAMS = {
 }
 _STATES = {"Completed": PipelineState.COMPLETED, "Failed": PipelineState.FAILED}
 #: A line that the script writes; PowerShell itself writes others.
-_LINE = re.compile(rb"([A-Z][A-Za-z]*)(?: ([A-Za-z0-9+/=]*))?")
+_LINE = re.compile(rb"([A-Z][A-Za-z]*) ([0-9]{1,10}) ([A-Za-z0-9+/=]*)")
 _WORDS = re.compile(rb'<S S="[Ee]rror">([^<]*)</S>')
 
 
@@ -96,25 +98,19 @@ class WinrsSession(Session):
         self, connection: Connection, *, limits: Limits, secret: Secret
     ) -> None:
         self.name = connection.name
-        self._target = connection
-        self._limits = limits
-        self._secret = secret
-        self._phase = "open"
-        self._shell = ""
+        self.limits = limits
+        self.wires = Wires(connection, secret)
+        self.shell = ""
         self._closed = False
-        self._lock = threading.Lock()
-        self._wire = self._new_wire()
-        self._open_answers: set[_Answer] = set()
+        self._answers: set[_Answer] = set()
         try:
-            self._shell = self.call(
-                self._wire,
-                lambda protocol: protocol.open_shell(codepage=_UTF8),
-                limits.open,
+            self.shell = self.run(
+                lambda protocol: protocol.open_shell(codepage=_UTF8), limits.open
             )
         except BaseException:
             self.close()
             raise
-        self._phase = self._wire.phase = "run"
+        self.wires.phase = "run"
         self.greeting = Greeting(warnings=logon.warnings(connection))
 
     def ask(self, question: Question) -> Answer:
@@ -135,8 +131,8 @@ class WinrsSession(Session):
                 hint="open a new session",
             )
         _, message = messages.compose(question)
-        answer = _Answer(self, self._new_wire() if self._open_answers else self._wire)
-        self._open_answers.add(answer)
+        answer = _Answer(self)
+        self._answers.add(answer)
         try:
             answer.begin(messages.serialized(message))
         except BaseException:
@@ -146,50 +142,30 @@ class WinrsSession(Session):
 
     def close(self) -> None:
         """End the shell on the host, and all connections to it."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        self._phase = "close"
-        for answer in tuple(self._open_answers):
+        if self._closed:
+            return
+        self._closed = True
+        self.wires.phase = "close"
+        for answer in tuple(self._answers):
             answer.abandon()
-        if self._shell:
-            with contextlib.suppress(TransportError):
-                self._apart(lambda protocol: protocol.close_shell(self._shell))
-        self._wire.abort()
-        self._wire.close()
+        try:
+            if self.shell:
+                with contextlib.suppress(TransportError):
+                    self.run(
+                        lambda protocol: protocol.close_shell(
+                            self.shell, close_session=False
+                        ),
+                        self.limits.close,
+                    )
+        finally:
+            self.wires.end()
 
     # What the answers call.
 
-    @property
-    def limits(self) -> Limits:
-        """How long to wait."""
-        return self._limits
-
-    def shell(self) -> str:
-        """The shell's id."""
-        return self._shell
-
-    def end(self, answer: _Answer, command: str, *, healthy: bool) -> None:
-        """Have the host forget a command, which ends it if it runs."""
-        self._open_answers.discard(answer)
-        if command and not self._closed:
-            with contextlib.suppress(TransportError):
-                self._apart(
-                    lambda protocol: protocol.cleanup_command(self._shell, command),
-                    answer.wire if healthy else None,
-                )
-        if not healthy or answer.wire is not self._wire:
-            answer.wire.abort()
-            answer.wire.close()
-        if answer.wire is self._wire and not healthy and not self._closed:
-            self._wire = self._new_wire()
-
-    def call(
-        self, wire: Wire, work: Callable[[Protocol], _Result], seconds: float
-    ) -> _Result:
-        """Do something with the shell, over a wire, in bounded time."""
-        return patiently(wire, lambda: self.attempt(wire, work, seconds), seconds)
+    def run(self, work: Callable[[Protocol], _Result], seconds: float) -> _Result:
+        """Do something with the shell, over a wire of its own, in bounded time."""
+        with self.wires.one() as wire:
+            return patiently(wire, lambda: self.attempt(wire, work, seconds), seconds)
 
     def attempt(
         self, wire: Wire, work: Callable[[Protocol], _Result], seconds: float
@@ -198,41 +174,36 @@ class WinrsSession(Session):
 
         :raises TransportError: also for what the host faults, or says without sense.
         """
+        where, phase = self.wires.connection, self.wires.phase
         try:
             return work(_protocol(wire, seconds))
-        except TransportError:
+        except PSExportError:
             raise
         except Fault as fault:
-            failure = wsman_faults.explain(fault, self._target, self._phase)
+            failure = wsman_faults.explain(fault, where, phase)
         except Exception as error:  # whatever pywinrm stumbles over in an answer
             failure = http_failures.nonsense(
-                self._target, f"an answer that is not one ({error!r})", self._phase
+                where, f"an answer that is not one ({error!r:.200})", phase
             )
         raise failure
 
-    def _apart(
-        self, work: Callable[[Protocol], _Result], wire: Wire | None = None
-    ) -> _Result:
-        """Do something over a wire that nobody uses."""
-        mine = wire or self._new_wire()
-        try:
-            return self.call(mine, work, self._limits.close)
-        finally:
-            if wire is None:
-                mine.close()
-
-    def _new_wire(self) -> Wire:
-        wire = Wire(self._target, self._secret)
-        wire.phase = self._phase
-        return wire
+    def forget(self, answer: _Answer, command: str) -> None:
+        """Have the host forget a command, which ends it if it runs."""
+        self._answers.discard(answer)
+        if command and not self._closed:
+            with contextlib.suppress(TransportError):
+                self.run(
+                    lambda protocol: protocol.cleanup_command(self.shell, command),
+                    self.limits.close,
+                )
 
 
 class _Answer(Answer):
     """What one PowerShell process writes."""
 
-    def __init__(self, session: WinrsSession, wire: Wire) -> None:
+    def __init__(self, session: WinrsSession) -> None:
         self._session = session
-        self.wire = wire
+        self._wire: Wire | None = None
         self._command = ""
         self._records: deque[Record] = deque()
         self._reader = _Reader()
@@ -240,25 +211,25 @@ class _Answer(Answer):
 
     def begin(self, message: bytes) -> None:
         """Start PowerShell, and send the question to it."""
-        session, limits = self._session, self._session.limits
-
-        def start(protocol: Protocol) -> str:
-            return protocol.run_command(
-                session.shell(), "powershell", _arguments(), console_mode_stdin=False
-            )
-
-        self._command = session.call(self.wire, start, limits.silence)
+        session, silence = self._session, self._session.limits.silence
+        self._command = session.run(
+            lambda protocol: protocol.run_command(
+                session.shell, "powershell", _arguments(), console_mode_stdin=False
+            ),
+            silence,
+        )
         text = base64.b64encode(message.join(_OBJECTS))
         pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
 
         def send(protocol: Protocol) -> None:
             for piece in pieces:
                 protocol.send_command_input(
-                    session.shell(), self._command, piece, end=piece is pieces[-1]
+                    session.shell, self._command, piece, end=piece is pieces[-1]
                 )
 
-        session.call(self.wire, send, limits.silence)
-        self._task = self._receive()
+        session.run(send, silence)
+        self._wire = session.wires.take()
+        self._task = self._receive(self._wire)
 
     def __iter__(self) -> Iterator[Record]:
         while not self._told:
@@ -269,13 +240,22 @@ class _Answer(Answer):
     def stop(self) -> None:
         self._told = self._stopped = True
         if not self._ended:
-            self._ended = True
-            self._session.end(self, self._command, healthy=False)
+            self._end(healthy=False)
 
     def abandon(self) -> None:
         """Wait for nothing more."""
         self._stopped = True
-        self.wire.abort()
+        if self._wire is not None:
+            self._wire.abort()
+
+    def _end(self, *, healthy: bool) -> None:
+        self._ended = True
+        wire, self._wire = self._wire, None
+        if wire is not None and healthy:
+            self._session.wires.give(wire, healthy=True)
+        self._session.forget(self, self._command)
+        if wire is not None and not healthy:
+            self._session.wires.give(wire, healthy=False)
 
     def stopped(self) -> bool:
         """Whether somebody, perhaps in another thread, wants no more of it."""
@@ -294,34 +274,34 @@ class _Answer(Answer):
                 if error.id == "ErrorSessionTimeout":
                     raise self._silence() from None
                 raise
-            if said is None:
-                self._task = self._receive()
-                continue
             out, errors, code, done = said
             self._records.extend(self._reader.feed(out, errors))
-            if done:
-                if self._reader.state is None:
-                    raise self._failed(code)
-                self._ended = True
-                self._session.end(self, self._command, healthy=True)
-                self._records.append(self._reader.state)
+            if not done and self._wire is not None:
+                self._task = self._receive(self._wire)
+            elif self._reader.state is None:
+                raise self._failed(code)
             else:
-                self._task = self._receive()
+                self._end(healthy=True)
+                self._records.append(self._reader.state)
         return self._records.popleft()
 
-    def _receive(self) -> Task[tuple[bytes, bytes, int, bool] | None]:
+    def _receive(self, wire: Wire) -> Task[tuple[bytes, bytes, int, bool]]:
         session = self._session
-        poll = min(_POLL, math.ceil(session.limits.silence))
 
-        def receive(protocol: Protocol) -> tuple[bytes, bytes, int, bool] | None:
+        def receive(protocol: Protocol) -> tuple[bytes, bytes, int, bool]:
             try:
-                return protocol.get_command_output_raw(session.shell(), self._command)
+                return protocol.get_command_output_raw(session.shell, self._command)
             except Fault as fault:
                 if fault.code == wsman_faults.TIMED_OUT:
-                    return None
+                    return b"", b"", -1, False
                 raise
 
-        return Task(self.wire, lambda: session.attempt(self.wire, receive, poll))
+        def work() -> tuple[bytes, bytes, int, bool]:
+            # What is lost by this is seen by the numbers of the lines.
+            said, _ = again(lambda: session.attempt(wire, receive, _POLL), self.stopped)
+            return said
+
+        return Task(wire, work)
 
     def _failed(self, code: int) -> TransportError:
         said = self._reader.words()
@@ -355,6 +335,7 @@ class _Reader:
     def __init__(self) -> None:
         self.state: Record | None = None
         self._rest = bytearray()
+        self._count = 0
         self._other = b""
         self._errors = b""
 
@@ -393,13 +374,22 @@ class _Reader:
         if match is None or (kind not in _STREAMS and kind not in _STATES):
             self._other = (self._other + line + b"\n")[-_KEPT:]
             return None
+        self._count += 1
+        if int(match[2]) != self._count:
+            raise TransportError(
+                "part of what the host said is lost with a connection that broke",
+                id="ErrorSessionBroken",
+                phase="run",
+                hint="open a new session and try again",
+            )
         try:
-            data = _without_envelope(base64.b64decode(match[2] or b""))
+            data = _without_envelope(base64.b64decode(match[3]))
         except ValueError:
             return None
         if kind in _STREAMS:
             return Record(_STREAMS[kind], data)
-        self.state = Record(Stream.STATE, data, _STATES[kind])
+        failed = _STATES[kind] is PipelineState.FAILED
+        self.state = Record(Stream.STATE, data if failed else b"", _STATES[kind])
         return None
 
 

@@ -25,6 +25,7 @@ from ..connection import Connection
 from ..errors import TransportError
 from ..secret import Secret
 from . import http_failures, logon, wsman_faults
+from .http_failures import DroppedError
 from .line import Line
 
 #: The largest answer read, in bytes. What is asked for is half a megabyte.
@@ -72,6 +73,8 @@ class Wire:
         self._http: http.client.HTTPConnection | None = None
         self._sealing: _Sealing | None = None
         self._conversed = False
+        #: Nothing was heard on this connection yet.
+        self._unheard = True
         self._encoding = "utf-8"
         self._endpoint = urlsplit(_address(connection))
 
@@ -79,6 +82,11 @@ class Wire:
     def endpoint(self) -> str:
         """The service's address, as SOAP headers have it."""
         return self._endpoint.geturl()
+
+    @property
+    def step(self) -> str:
+        """Where the message being sent has got to: a phase."""
+        return self._line.step if self._step == "connect" else self._step
 
     def exchange(self, message: bytes) -> bytes:
         """Send a message within ``seconds``, and return what is answered.
@@ -95,8 +103,10 @@ class Wire:
             raise
         except Exception as error:
             failure = http_failures.failure(
-                error, self.connection, self._step, opened=self.phase != "open"
+                error, self.connection, self.step, opened=self.phase != "open"
             )
+            if self._unheard and isinstance(failure, DroppedError):
+                failure = self._shown_the_door(failure)
             self.close()
         else:
             return answer
@@ -189,6 +199,12 @@ class Wire:
         return http_failures.status(
             self.connection, answer.status, self._step, opened=opened
         )
+
+    def _shown_the_door(self, failure: DroppedError) -> TransportError:
+        """A host that hangs up at once may not like the certificate that it saw."""
+        if self.connection.certificate_pem and self._step == "open":
+            return logon.refused(self.connection, ())
+        return failure
 
     def _redirection(self, location: str) -> Exception:
         to = urljoin(self.endpoint, location)
@@ -286,6 +302,7 @@ class Wire:
         self.reached |= bool(message)
         self._http.request("POST", self._target(), message, headers)
         response = self._http.getresponse()
+        self._unheard = False
         if response.status == 401:
             self.reached = False
         try:
@@ -326,11 +343,8 @@ class Wire:
     def _connect(self) -> None:
         self.close()
         self._step = "connect"
-        try:
-            made = self._line.open()
-        except Exception:
-            self._step = self._line.step
-            raise
+        self._unheard = True
+        made = self._line.open()
         host = self.connection.host.partition("%")[0]
         self._http = http.client.HTTPConnection(host, self.connection.port)
         # A connection that is lost is lost with its logon.

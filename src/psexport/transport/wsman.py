@@ -21,7 +21,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ..connection import Connection
 from ..errors import TransportError
@@ -39,6 +39,7 @@ from .base import (
 )
 from .continuity import Continuity
 from .psrp import Outgoing
+from .recovery import again
 from .sender import FRAGMENT, Sender
 from .task import Task, patiently
 from .wire import MAX_REDIRECTIONS, RedirectedError, Wire
@@ -52,13 +53,6 @@ _Result = TypeVar("_Result")
 RUNSPACES = 3
 #: Seconds that a host may keep a Receive waiting.
 POLL = 20.0
-#: Seconds in which a lost connection must be found again.
-RECOVERY = 15.0
-
-#: Failures after which a new connection is worth a try.
-_PASSING = frozenset(
-    {"ErrorSessionBroken", "ErrorSessionOpen", "ErrorHostUnreachable", "ErrorHostBusy"}
-)
 
 
 def connect(connection: Connection, *, limits: Limits, secret: Secret) -> Session:
@@ -165,12 +159,12 @@ class WsmanSession(Session):
         else:
             raise self._error("sends this session on and on", "ErrorRedirected")
         while self._opened is None:
-            received = self._run(
-                lambda shell: shell.receive(None, min(POLL, _left(deadline))),
+            heard = self._run(
+                lambda shell: self._poll(shell, None, lambda: _left(deadline) == 0),
                 _left(deadline),
             )
             with self._changed:
-                self._take_in(None, received.data)
+                self._take_in(None, heard)
                 self._check()
             self._run(self._sender.flush, _left(deadline))
         return Greeting(
@@ -256,7 +250,7 @@ class WsmanSession(Session):
         deadline = time.monotonic() + self._limits.silence
         while not answer.records:
             try:
-                received = self._received(answer, deadline)
+                heard = self._received(answer, deadline)
             except BaseException:
                 if answer.unwanted and not self._closed:
                     return Record(Stream.STATE, b"", PipelineState.STOPPED)
@@ -264,11 +258,11 @@ class WsmanSession(Session):
                 raise
             with self._changed:
                 self._check()
-                self._take_in(answer, received.data)
+                self._take_in(answer, heard)
             if answer.ended:
                 self._finish(answer)
                 continue
-            if received.done:
+            if heard.received.done:
                 raise self._error("ended a pipeline without a last word")
             with self._changed:
                 self._receive_more(answer)
@@ -301,7 +295,7 @@ class WsmanSession(Session):
             shell.interrupt(pipeline, self._limits.close)
         shell.terminate(pipeline, self._limits.close)
 
-    def _received(self, answer: _Answer, deadline: float) -> Received:
+    def _received(self, answer: _Answer, deadline: float) -> _Heard:
         task = answer.task
         if task is None:  # another thread stopped it
             raise self._error("was told to stop")
@@ -326,7 +320,11 @@ class WsmanSession(Session):
     def _receive_more(self, answer: _Answer) -> None:
         wire = answer.wire
         if wire is not None:
-            answer.task = Task(wire, lambda: self._poll(wire, answer))
+            shell = Shell(wire, self._address)
+            answer.task = Task(
+                wire,
+                lambda: self._poll(shell, answer.pipeline, lambda: answer.unwanted),
+            )
 
     def _finish(self, answer: _Answer) -> None:
         """The pipeline is over: let the host forget it, and keep the wire."""
@@ -353,43 +351,45 @@ class WsmanSession(Session):
 
     # Receiving: what runs in the wire's thread.
 
-    def _poll(self, wire: Wire, answer: _Answer) -> Received:
+    def _poll(
+        self, shell: Shell, pipeline: uuid.UUID | None, unwanted: Callable[[], bool]
+    ) -> _Heard:
         """One Receive, over as many connections as it takes."""
-        shell = Shell(wire, self._address)
-        target = str(answer.pipeline).upper()
+        target = None if pipeline is None else str(pipeline).upper()
         poll = min(POLL, self._limits.silence)
-        give_up = 0.0
-        pause = 0.1
-        while True:
-            try:
-                received = shell.receive(target, poll)
-                if not received.data and not received.done:
-                    self._look_after_pool(shell)
-                return received
-            except TransportError as error:
-                now = time.monotonic()
-                give_up = give_up or now + RECOVERY
-                if error.id not in _PASSING or now >= give_up or answer.unwanted:
-                    raise
-                answer.may_lack = True
-            time.sleep(pause)
-            pause = min(2 * pause, 2.0)
+        received, cut = again(lambda: shell.receive(target, poll), unwanted)
+        if target and not received.data and not received.done:
+            self._look_after_pool(shell)
+        return _Heard(received, cut)
 
     def _look_after_pool(self, shell: Shell) -> None:
         """Hear what the pool says: a pipeline may wait for an answer to that."""
         received = shell.receive(None, 0)
         if received.data:
             with self._changed:
-                self._take_in(None, received.data)
+                self._take_in(None, _Heard(received, False))
             self._sender.flush(shell)
 
     # Receiving: what is done with it, with the lock.
 
-    def _take_in(self, answer: _Answer | None, data: bytes) -> None:
+    def _take_in(self, answer: _Answer | None, heard: _Heard) -> None:
+        """Take what the host said, if it is certain that nothing is missing.
+
+        What it said to a connection that broke would be; where another answer is
+        open, nobody can tell.
+        """
+        data = heard.received.data
+        if answer is not None and heard.cut:
+            answer.cut = True
         if not data:
             return
-        if answer is not None and answer.may_lack:
-            self._check_whole(answer, data)
+        if answer is not None and answer.cut:
+            answer.cut = False
+            if len(self._answers) > 1 or not self._continuity.follows(data):
+                raise self._error(
+                    "was cut off, and part of what it said may be lost with the "
+                    "connection"
+                )
         self._continuity.heard(data)
         target = None if answer is None else answer.pipeline
         try:
@@ -399,17 +399,6 @@ class WsmanSession(Session):
             error.target = error.target or self.name
             error.phase = self._wires.phase
             raise
-
-    def _check_whole(self, answer: _Answer, data: bytes) -> None:
-        """See to it that a host did not say something to a connection that broke.
-
-        Where another answer is open, or was, nobody can tell.
-        """
-        answer.may_lack = False
-        if len(self._answers) > 1 or not self._continuity.follows(data):
-            raise self._error(
-                "was cut off, and part of what it said may be lost with the connection"
-            )
 
     def _happened(self, event: psrp.Event) -> None:
         if isinstance(event, psrp.Opened):
@@ -427,6 +416,13 @@ class WsmanSession(Session):
                 answer.ended |= event.record.stream is Stream.STATE
 
 
+class _Heard(NamedTuple):
+    """What came, and whether a connection broke on the way."""
+
+    received: Received
+    cut: bool
+
+
 class _Answer(Answer):
     """The records of one pipeline."""
 
@@ -436,13 +432,13 @@ class _Answer(Answer):
         self.pipeline = pipeline
         self.records: deque[Record] = deque()
         self.wire: Wire | None = None
-        self.task: Task[Received] | None = None
+        self.task: Task[_Heard] | None = None
         #: The host has said the last of it.
         self.ended = False
         #: What still comes is dropped.
         self.unwanted = False
-        #: A connection broke while something may have been on it.
-        self.may_lack = False
+        #: A connection broke since something came.
+        self.cut = False
 
     def __iter__(self) -> Iterator[Record]:
         while not self._told:
@@ -459,4 +455,4 @@ def _left(deadline: float) -> float:
     return max(deadline - time.monotonic(), 0.0)
 
 
-__all__ = ["POLL", "RECOVERY", "RUNSPACES", "WsmanSession", "connect"]
+__all__ = ["POLL", "RUNSPACES", "WsmanSession", "connect"]
