@@ -898,7 +898,7 @@ function Initialize-PSExport {
     } catch {
         # Where errors are passed over, no call may go to a host that was not meant.
         $script:PSExport.Endpoint = @{ Transport = 'None' }
-        $PSCmdlet.ThrowTerminatingError($_)
+        throw
     }
     Register-PSExportCleanup
     if ($script:PSExport.Endpoint['Commands']) { Add-PSExportControl }
@@ -1087,9 +1087,13 @@ function Find-PSExportNear {
     param([string] $Name)
     $known = [string[]] $script:PSExportKnown.Keys
     [array]::Sort($known)
-    $near = foreach ($one in $known) {
-        if ($one -like "*$([WildcardPattern]::Escape($Name))*" -or
-            (Measure-PSExportDistance $Name $one) -le 1 + $one.Length / 5) { $one }
+    $part = "*$([WildcardPattern]::Escape($Name))*"
+    $near = foreach ($distance in 0..2) {
+        foreach ($one in $known) {
+            $away = Measure-PSExportDistance $Name $one
+            if ($one -like $part) { $away = 0 }
+            if ($away -eq $distance) { $one }
+        }
     }
     if (-not $near) { return ". There are: $($known -join ', ')" }
     ", did you mean $(@($near)[0..2] -join ' or ')?"
@@ -1943,15 +1947,16 @@ function Close-PSExportRunspace {
     #>
     [CmdletBinding()]
     param([hashtable] $Made)
+    $alive = Test-PSExportOpen $Made.Runspace
     $script:PSExportState.Made.Remove($Made)
     try {
         if ($Made.Session -and -not $Made.Process) {
             Microsoft.PowerShell.Core\Remove-PSSession -Session $Made.Session
-        } elseif ($Made.Runspace -and $Made.Process.HasExited) {
+        } elseif ($alive) {
+            $Made.Runspace.Dispose()
+        } elseif ($Made.Runspace) {
             # Nobody is there to say that it is closed; waiting would take a minute.
             $Made.Runspace.CloseAsync()
-        } elseif ($Made.Runspace) {
-            $Made.Runspace.Dispose()
         }
     } catch {
         Microsoft.PowerShell.Utility\Write-Verbose "A session did not close: $_"

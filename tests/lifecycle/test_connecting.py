@@ -1,0 +1,322 @@
+"""What New-PSSession would be called with on Windows, and where credentials come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from psexport.connection import Connection, Value, parse
+
+from .workshop import run, write_module
+
+pytestmark = pytest.mark.engine
+
+WINDOWS = Path(__file__).with_name("windows.ps1").read_text("utf-8")
+_OPTION = "-SessionOption:System.Management.Automation.Remoting.PSSessionOption"
+
+
+def calls(module: Path, script: str) -> list[str]:
+    """What the stand-ins were called with, and what the script said."""
+    return run(f"{WINDOWS}\n{script}\n$calls", module)
+
+
+def called(
+    folder: Path,
+    session: str | None,
+    parameters: dict[str, Value] | None = None,
+    settings: str = "@{}",
+    **options: Any,
+) -> list[str]:
+    module = write_module(folder, parse(session, parameters or {}), **options)
+    script = f"Import-Module $Module -ArgumentList {settings}; $null = far 1 6>$null"
+    return calls(module, script)
+
+
+USER = "@{ Credential = New-Credential admin }"
+
+#: Session, its parameters, settings → the calls. The last is New-PSSession's.
+WSMAN: list[tuple[str, dict[str, Value], str, list[str]]] = [
+    ("winrm://srv", {}, "@{}", ["-ComputerName:srv -Name:Far -Port:5985"]),
+    (
+        "winrms://srv:444",
+        {},
+        "@{}",
+        ["-ComputerName:srv -Name:Far -Port:444 -UseSSL:True"],
+    ),
+    (
+        "winrm://srv",
+        {"ApplicationName": "app", "ConfigurationName": "Conf", "Authentication": "NTLM"},
+        "@{}",
+        [
+            "-ApplicationName:app -Authentication:Negotiate -ComputerName:srv"
+            " -ConfigurationName:Conf -Name:Far -Port:5985"
+        ],
+    ),
+    (
+        "winrm://admin@srv",
+        {"Authentication": "Kerberos"},
+        USER,
+        [
+            "-Authentication:Kerberos -ComputerName:srv -Credential:credential of admin"
+            " -Name:Far -Port:5985"
+        ],
+    ),
+    (
+        "winrms://srv",
+        {"SkipCACheck": True, "SkipCNCheck": True, "OpenTimeout": 5000},
+        "@{ SkipRevocationCheck = 'yes'; Culture = 'de-DE' }",
+        [
+            "New-PSSessionOption -Culture:de-DE -OpenTimeout:5000 -SkipCACheck:True"
+            " -SkipCNCheck:True -SkipRevocationCheck:True",
+            f"-ComputerName:srv -Name:Far -Port:5986 {_OPTION} -UseSSL:True",
+        ],
+    ),
+    (
+        "winrms://srv",
+        {"ProxyUri": "http://proxy:8080", "OperationTimeout": 7000},
+        "@{ ProxyAuthentication = 'Digest'; ProxyCredential = New-Credential px;"
+        " NoCompression = 1; IdleTimeout = 60000; CancelTimeout = 2;"
+        " MaximumRedirection = 3; MaxConnectionRetryCount = 4; NoEncryption = $true;"
+        " NoMachineProfile = $true; UICulture = 'fr-FR'; IncludePortInSPN = $true;"
+        " MaximumReceivedObjectSize = 9; MaximumReceivedDataSizePerCommand = 8;"
+        " OutputBufferingMode = 'Drop'; ApplicationArguments = @{ a = 1 } }",
+        [
+            "New-PSSessionOption"
+            " -ApplicationArguments:System.Management.Automation.PSPrimitiveDictionary"
+            " -CancelTimeout:2 -IdleTimeout:60000 -IncludePortInSPN:True"
+            " -MaxConnectionRetryCount:4 -MaximumReceivedDataSizePerCommand:8"
+            " -MaximumReceivedObjectSize:9 -MaximumRedirection:3 -NoCompression:True"
+            " -NoEncryption:True -NoMachineProfile:True -OperationTimeout:7000"
+            " -OutputBufferingMode:Drop -ProxyAccessType:IEConfig"
+            " -ProxyAuthentication:Digest -ProxyCredential:credential of px"
+            " -UICulture:fr-FR",
+            f"-ComputerName:srv -Name:Far -Port:5986 {_OPTION} -UseSSL:True",
+        ],
+    ),
+    (
+        "winrm://srv",
+        {},
+        "@{}, ([System.Management.Automation.Remoting.PSSessionOption]::new())",
+        [f"-ComputerName:srv -Name:Far -Port:5985 {_OPTION}"],
+    ),
+    (
+        "https://srv/powershell",
+        {},
+        "@{}",
+        ["-ConnectionUri:https://srv/powershell -Name:Far"],
+    ),
+    (
+        "https://srv/powershell",
+        {"AllowRedirection": True},
+        "@{}",
+        ["-AllowRedirection:True -ConnectionUri:https://srv/powershell -Name:Far"],
+    ),
+    (
+        "winrms://srv",
+        {"Authentication": "Certificate", "CertificatePem": "user.pem"},
+        "@{ CertificateThumbprint = 'AB12' }",
+        [
+            "-CertificateThumbprint:AB12 -ComputerName:srv -Name:Far -Port:5986"
+            " -UseSSL:True"
+        ],
+    ),
+    (
+        "pwsh:",
+        {},
+        "@{ ComputerName = 'other'; UseSSL = $true }",
+        ["-ComputerName:other -Name:Far -UseSSL:True"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("session", "parameters", "settings", "expected"), WSMAN)
+def test_wsman(
+    session: str,
+    parameters: dict[str, Value],
+    settings: str,
+    expected: list[str],
+    tmp_path: Path,
+) -> None:
+    expected = [*expected[:-1], f"New-PSSession {expected[-1]}"]
+    assert called(tmp_path, session, parameters, settings) == expected
+
+
+def test_only_what_this_edition_has(tmp_path: Path) -> None:
+    """The cmdlets of a Unix: no culture, and no WSMan at all, and it says so."""
+    module = write_module(tmp_path, parse("winrms://srv", {"SkipCACheck": True}))
+    lines = run(
+        """
+        if ($IsWindows -or ((Get-Command New-PSSessionOption).Parameters.Count -gt 20)) {
+            'skip'; return
+        }
+        Import-Module $Module -ArgumentList @{ Culture = 'de-DE'; NoCompression = $true }
+        try { far 1 -Verbose 4>&1 6>$null | ForEach-Object { "$_" } } catch {
+            Format-Id $_
+            "$_"
+        }
+        """,
+        module,
+    )
+    if lines == ["skip"]:
+        pytest.skip("this PowerShell has WSMan")
+    *said, id, message = lines
+    assert any("-Culture" in line for line in said)
+    assert any("-NoCompression" in line for line in said)
+    assert id == "PSExportNoSession"
+    assert "HostName" in message
+    assert "no supported WSMan client" in message
+
+
+def test_what_has_no_cmdletbinding_gets_it_all(tmp_path: Path) -> None:
+    module = write_module(tmp_path, parse("winrms://srv", {}))
+    assert run(
+        """
+        function global:New-PSSession {
+            $global:got = "$args"
+            New-ProcessSession
+        }
+        Import-Module $Module
+        far 1 6>$null
+        $got -match '-ComputerName: srv' -and $got -match '-Port: 5986'
+        """,
+        module,
+    ) == ["1", "True"]
+
+
+def test_a_redirection_to_http_is_not_followed(tmp_path: Path) -> None:
+    connection = parse("https://srv/ps", {"AllowRedirection": True})
+    module = write_module(tmp_path, connection)
+    assert run(
+        """
+        $far = Import-Module $Module -PassThru
+        foreach ($uri in 'https://other/ps', 'https://srv/ps', 'http://other/ps') {
+            $has = [System.Management.Automation.Runspaces.WSManConnectionInfo]::new([uri] $uri)
+            $runspace = [pscustomobject] @{ ConnectionInfo = $has; RunspaceStateInfo = @{ State = 'Opened' } }
+            $session = @{ Runspace = $runspace; Session = $null; Process = $null }
+            $runspace.psobject.Methods.Add(
+                [System.Management.Automation.PSScriptMethod]::new('Dispose', {
+                    $global:closed = "$uri" }))
+            Get-Id { & $far { Test-PSExportRedirection $args[0] } $session }
+        }
+        $closed
+        """,
+        module,
+    ) == ["none", "none", "PSExportUnsafeRedirection", "http://other/ps"]
+
+
+def failure(code: int) -> str:
+    kind = "System.Management.Automation.Remoting.PSRemotingTransportException"
+    return f"(& {{ $e = [{kind}]::new('no'); $e.ErrorCode = {code}; $e }})"
+
+
+def test_retries_but_never_a_wrong_password(tmp_path: Path) -> None:
+    module = write_module(tmp_path, parse("winrm://srv"))
+    script = f"""
+        Import-Module $Module -ArgumentList @{{ Retries = 1 }}
+        $global:failing = @({failure(0)})
+        far 'ok' 6>$null
+        $global:failing = @({failure(0)}, {failure(0)}, {failure(0)})
+        Import-Module $Module -ArgumentList @{{ Retries = 1 }} -Force
+        Get-Id {{ far 1 }}
+        $global:failing = @({failure(5)}, {failure(0)})
+        try {{ far 1 6>$null }} catch {{ "$_" }}
+        "$($calls.Count) calls"
+        $calls.Clear()
+        """.replace("far 'ok'", "far '\"ok\"'")
+    lines = calls(module, script)
+    assert lines[:2] == ["ok", "PSExportNoSession"]
+    assert "not tried again" in lines[2]
+    assert lines[3:] == ["5 calls"]
+
+
+def test_credentials(tmp_path: Path) -> None:
+    connection = parse("winrm://admin@srv", {})
+    asks = write_module(tmp_path, connection)
+    lines = calls(
+        asks,
+        """
+        # Nobody can be asked: a clear error at once.
+        Import-Module $Module
+        $watch = [Diagnostics.Stopwatch]::StartNew()
+        try { far 1 6>$null } catch { Format-Id $_; "$_" }
+        "$($watch.ElapsedMilliseconds -lt 5000) $($calls.Count)"
+        # A script block is asked for each session.
+        $global:asked = 0
+        Import-Module $Module -Force -ArgumentList @{ Credential = {
+                $global:asked++; New-Credential "user$global:asked" } }
+        $null = far 1 6>$null
+        $far = Get-Module Far
+        & $far { Close-PSExportSession }
+        $null = far 1 6>$null
+        Import-Module $Module -Force -ArgumentList @{ Credential = { 'admin' } }
+        Get-Id { far 1 }
+        Remove-Module Far
+        """,
+    )
+    assert lines[0] == "PSExportNoCredential"
+    assert "nobody can be asked here" in lines[1]
+    assert lines[2:4] == ["True 0", "PSExportNoCredential"]
+    assert ["credential of user1" in call for call in lines[4:]] == [True, False]
+    assert "credential of user2" in lines[5]
+
+
+def test_a_secret(tmp_path: Path) -> None:
+    connection = parse("winrm://admin@srv", {})
+    module = write_module(tmp_path, connection, secret="srv admin")
+    lines = calls(
+        module,
+        f"""
+        Import-Module $Module
+        try {{ far 1 6>$null }} catch {{ Format-Id $_; "$_" }}
+        function global:Get-Secret {{
+            [CmdletBinding()] param($Name)
+            $global:secrets += @("get $Name")
+            if ($secrets.Count -gt 1) {{ return New-Credential other }}
+            ConvertTo-SecureString 'x' -AsPlainText -Force
+        }}
+        # A wrong one is not kept.
+        $global:failing = @({failure(1326)})
+        Get-Id {{ far 1 }}
+        $null = far 1 6>$null
+        $secrets
+        """,
+    )
+    assert lines[0] == "PSExportNoCredential"
+    assert "Microsoft.PowerShell.SecretManagement" in lines[1]
+    assert lines[2:5] == ["PSExportNoSession", "get srv admin", "get srv admin"]
+    assert "credential of admin" in lines[5]
+    assert "credential of other" in lines[6]
+    assert len(lines) == 7
+
+
+def test_no_secret_of_the_export_is_in_the_files(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("correct horse")
+    connection: Connection = parse(
+        "winrm://admin@srv", {"PasswordFile": str(password)}
+    )
+    module = write_module(tmp_path, connection)
+    for file in module.parent.iterdir():
+        text = file.read_text("utf-8")
+        assert "correct horse" not in text
+        assert str(password) not in text
+
+
+def test_a_local_powershell_that_is_none(tmp_path: Path) -> None:
+    module = write_module(tmp_path)
+    assert run(
+        """
+        Import-Module $Module -ArgumentList @{ Path = '/no/such/program' }
+        try { far 1 } catch { Format-Id $_; "$_" }
+        $sleeper = Join-Path (Split-Path $Module) 'sleeper'
+        Set-Content $sleeper "#!/bin/sh`nexec sleep 60"
+        & chmod +x $sleeper
+        Import-Module $Module -Force -ArgumentList @{ Path = $sleeper; OpenTimeout = 300 }
+        try { far 1 } catch { Format-Id $_; "$_" -match 'OpenTimeout' }
+        "$(@(Get-Process sleep -ErrorAction Ignore | Where-Object {
+            $_.Parent.Id -eq $PID }).Count)"
+        """,
+        module,
+    )[0::2] == ["PSExportNoSession", "PSExportNoSession", "0"]
