@@ -50,6 +50,8 @@ _PRIMITIVES = (
 )
 #: A host has no reason to say 10,000 digits, and Python needs long for them.
 _MAX_DIGITS = 40
+#: Characters of each part of an error that are kept: errors are, and may be many.
+_MAX_SAID = 4_000
 _NOT_IN_XML = {b"\xef\xbf\xbe": b"\xef\xbf\xbd", b"\xef\xbf\xbf": b"\xef\xbf\xbd"}
 _NAMELESS = etree.Element("Obj")
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
@@ -370,20 +372,24 @@ def error(data: bytes) -> HostError:
     thrown = doc.properties(exception)
     invocation = doc.properties(record.get("InvocationInfo"))
     message = (
-        text(record.get("ErrorDetails_Message"))
-        or text(thrown.get("Message"))
-        or text(root)
-        or text(exception)
+        _said(record.get("ErrorDetails_Message"))
+        or _said(thrown.get("Message"))
+        or _said(root)
+        or _said(exception)
     )
     return HostError(
         message=message or "an error without a message",
-        id=text(record.get("FullyQualifiedErrorId")),
-        category=text(record.get("ErrorCategory_Message")),
-        position=text(invocation.get("PositionMessage")),
-        command=text(invocation.get("MyCommand")),
-        target=text(record.get("TargetObject")),
+        id=_said(record.get("FullyQualifiedErrorId")),
+        category=_said(record.get("ErrorCategory_Message")),
+        position=_said(invocation.get("PositionMessage")),
+        command=_said(invocation.get("MyCommand")),
+        target=_said(record.get("TargetObject")),
         exceptions=() if exception is None else doc.type_names(exception),
     )
+
+
+def _said(node: Node | None) -> str:
+    return text(node)[:_MAX_SAID]
 
 
 def _base(node: Node) -> Node | None:

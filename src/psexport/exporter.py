@@ -471,7 +471,9 @@ class _Heard:
             self(Message(Severity.WARNING, warning))
 
     def notes(self, generated: GeneratedModule) -> None:
-        """Say what the module has lost, for those who want to know all."""
+        """Say what cannot be written, and to those who want to know all what is lost."""
+        for refused in generated.refused:
+            self(Problem(refused))
         for skipped in generated.skipped:
             text = f"{skipped.name}: {skipped.reason}"
             self(Message(Severity.VERBOSE, text, skipped.id))

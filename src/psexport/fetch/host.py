@@ -25,7 +25,12 @@ try { 'Identity=' + $PSSenderInfo.UserInfo.Identity.Name } catch { }
 try { 'User=' + [Environment]::UserName } catch { }
 try { 'Os=' + [Environment]::OSVersion.VersionString } catch { }
 """
+_FACTS = frozenset(
+    "LanguageMode Version Edition Os Culture UiCulture Identity User".split()
+)
 _MAX_COMMANDS_TO_SKIP = 10_000
+#: Characters of anything that a host says of itself.
+_MAX_FACT = 1_000
 
 
 def fetch(session: Session, on_event: OnEvent) -> Host:
@@ -52,6 +57,11 @@ def fetch(session: Session, on_event: OnEvent) -> Host:
         identity=told.get("Identity") or told.get("User", ""),
         runspace_id=session.greeting.runspace_id,
     )
+
+
+def fact(text: str) -> str:
+    """What a host says of itself, cut to a length that means something."""
+    return text[:_MAX_FACT]
 
 
 def _private_data(data: bytes, interview: Interview) -> dict[str, Value]:
@@ -82,8 +92,8 @@ def _facts(interview: Interview) -> dict[str, str]:
         with closing(answer) as documents:
             for data in documents:
                 key, _, value = clixml.text(clixml.parse(data).root).partition("=")
-                if value:
-                    told.setdefault(key, value)
+                if value and key in _FACTS:
+                    told.setdefault(key, fact(value))
     except RemoteError:
         # No scripts here, or nothing sensible: either way there is no language mode
         # that could be relied on.
@@ -96,7 +106,7 @@ def _dictionary(value: Value) -> dict[str, Value]:
 
 
 def _word(value: Value) -> str:
-    return str(value) if isinstance(value, str | int) else ""
+    return fact(str(value)) if isinstance(value, str | int) else ""
 
 
 def _names(value: Value) -> tuple[str, ...] | None:

@@ -32,6 +32,8 @@ MAX_ANSWER_BYTES = 4 * 1024**3
 MAX_ANSWER_RECORDS = 500_000
 #: A host that says more wrong things than this says nothing worth reading.
 MAX_COMPLAINTS = 10_000
+#: Characters of a message that are kept.
+_MAX_MESSAGE = 4_000
 
 #: What implicit remoting needs; a host without one of them is told so by name.
 REQUIRED_COMMANDS = frozenset(
@@ -227,8 +229,8 @@ def _message(data: bytes) -> str:
     told = doc.properties(doc.root)
     for name in ("InformationalRecord_Message", "Message", "MessageData"):
         if name in told:
-            return clixml.text(told[name])
-    return clixml.text(doc.root)
+            return clixml.text(told[name])[:_MAX_MESSAGE]
+    return clixml.text(doc.root)[:_MAX_MESSAGE]
 
 
 def _endless(what: str) -> RemoteError:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import re
 import zlib
 from typing import Any
 
@@ -35,6 +36,8 @@ MAX_ANSWER = 512 * 1024 * 1024
 
 #: JSON as the script writes it, with control characters as they are.
 _DECODER = json.JSONDecoder(strict=False)
+#: What may be half of a surrogate pair. The script never writes characters so.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Pieces:
@@ -56,7 +59,7 @@ class Pieces:
         if self._size > MAX_ANSWER:
             raise broken(f"is more than {MAX_ANSWER:,} bytes long")
         try:
-            told = _DECODER.decode(piece.decode("utf-8"))
+            told = _decoded(piece.decode("utf-8"))
             version, number, records = told["psexport"], told["piece"], told["records"]
         except (TypeError, ValueError, LookupError, RecursionError) as error:
             raise broken(f"has a piece that cannot be read ({error})") from None
@@ -75,6 +78,15 @@ def broken(how: str) -> RemoteError:
         id="ErrorMalformedDataFromRemoteCommand",
         hint="try again; if it stays, the connection is damaged or the host lies",
     )
+
+
+def _decoded(text: str) -> Any:
+    """The value of JSON; every text in it can be written to a file."""
+    told = _DECODER.decode(text)
+    if _SURROGATE.search(text):
+        again = json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
+        told = _DECODER.decode(again.decode("utf-8"))
+    return told
 
 
 def _unpack(data: bytes) -> bytes:

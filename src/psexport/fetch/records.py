@@ -36,6 +36,7 @@ from ..model import (
 )
 from ..views import TypeViews
 from . import topics, views
+from .host import fact
 from .pieces import Pieces, broken
 from .request import FetchRequest
 from .type_names import type_name
@@ -186,7 +187,7 @@ class Reader:
         self._skip(name, "ErrorMalformedDataFromRemoteCommand", why[:200])
 
     def _skip(self, name: str, id: str, reason: str) -> None:
-        self._unreadable.append(Skipped(name, id, reason))
+        self._unreadable.append(Skipped(fact(name), id, fact(reason)))
         if len(self._unreadable) > MAX_UNREADABLE:
             raise broken(
                 f"has more than {MAX_UNREADABLE:,} records that are unreadable"
@@ -332,13 +333,14 @@ class Reader:
 
     def _problem(self, texts: list[str]) -> None:
         name, reason = map(_text, texts)
-        self._on_event(Problem(Skipped(name, "ErrorFromRemoteCommand", reason)))
+        skipped = Skipped(fact(name), "ErrorFromRemoteCommand", fact(reason))
+        self._on_event(Problem(skipped))
 
     def _expect(self, count: int) -> None:
         self._expected = _index(count)
 
     def _told_host(self, texts: list[str]) -> None:
-        self._host = _texts(texts)
+        self._host = tuple(map(fact, _texts(texts)))
 
     def _end(self, *counts: int) -> None:
         if list(counts) != list(self._counts.values()):

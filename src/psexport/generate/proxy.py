@@ -60,9 +60,11 @@ _NEVER_FAIL = frozenset(
 _COUNT = re.compile("[0-9]{1,9}")
 #: More values than this are no help to who presses Tab.
 _MOST_COMPLETIONS = 500
+#: What becomes of the values that fit: whoever presses Tab and Enter runs them, so all
+#: of PowerShell's single quotes are doubled.
 _MATCH_AND_QUOTE = (
     "-like$args[2].Trim('''\"')+'*'|&{process{if($_-match'^\\w+$'){$_}"
-    'else{"\'"+$_.Replace("\'","\'\'")+"\'"}}}'
+    "else{\"'\"+($_-replace'[''\\u2018-\\u201B]','$0$0')+\"'\"}}}"
 )
 
 
@@ -460,7 +462,10 @@ def _completions(parameter: Parameter) -> tuple[str, ...]:
     for validation in parameter.validations:
         if validation.kind is ValidationKind.SET:
             values = validation.arguments[1:]
-    return values if len(values) <= _MOST_COMPLETIONS else ()
+    if len(values) > _MOST_COMPLETIONS:
+        return ()
+    # Others would control the terminal that shows them.
+    return tuple(value for value in values if value.isprintable())
 
 
 def _completer(values: tuple[str, ...]) -> str:

@@ -82,6 +82,8 @@ def constraint(type_name: str) -> str | None:
     :param type_name: full .NET name as in :class:`psexport.model.Parameter`.
     :return: ``string[]``, ``object`` …; ``None`` where the proxy must not constrain.
     """
+    if type_name.endswith("[][]"):
+        return None
     if type_name.endswith("[]"):
         element = constraint(type_name[:-2])
         if element is None or element.endswith("]") or element == "switch":

@@ -21,6 +21,9 @@ from ..pslang import (
 #: PowerShell keeps the sets of a parameter in 32 bits.
 MAX_PARAMETER_SETS = 32
 
+#: Positions are Int32.
+MAX_POSITION = 2**31 - 1
+
 #: The id of an error, and its reason.
 Refusal = tuple[str, str]
 
@@ -66,6 +69,8 @@ def refuse_metadata(command: Command) -> Refusal | None:
         return _malformed("it has more parameter sets than PowerShell allows")
     for parameter in command.parameters:
         places = parameter.memberships
+        if any((place.position or 0) > MAX_POSITION for place in places):
+            return _malformed(f"no parameter can be where {parameter.name!r} is")
         if len(places) > 1 and len({fold(place.set) for place in places}) < len(places):
             return _malformed(f"{parameter.name!r} is in one parameter set twice")
     return None
