@@ -48,7 +48,8 @@ class Row:
     """A host, who comes to it, and what that must come to.
 
     `server` are settings of a `WsmanServer`, `given` session parameters, `tls` the
-    name of its certificate. `words` is in the message.
+    name of its certificate. `words` is in the message. Where it is a matter of chance
+    how far one comes, `phase` has both.
     """
 
     id: str
@@ -77,15 +78,15 @@ OPENING = {
         given={"port": free_port()},
     ),
     "reset on connecting": Row(
-        *("ErrorSessionOpen", "logon", "closed the connection"),
+        *("ErrorSessionOpen", "connect/logon", "closed the connection"),
         faults=always("connect", Reset()),
     ),
     "dropped on connecting": Row(
-        *("ErrorSessionOpen", "logon", "closed the connection"),
+        *("ErrorSessionOpen", "connect/logon", "closed the connection"),
         faults=always("connect", Drop()),
     ),
     "rebooting": Row(
-        *("ErrorSessionOpen", "logon", "closed the connection"),
+        *("ErrorSessionOpen", "connect/logon", "closed the connection"),
         faults=always("connect", Reboot(30)),
     ),
     "says nothing": Row(
@@ -99,7 +100,7 @@ OPENING = {
     ),
     # TLS
     "reset in the handshake": Row(
-        *("ErrorSessionOpen", "tls", "closed the connection"),
+        *("ErrorSessionOpen", "connect/tls", "closed the connection"),
         faults=always("connect", Reset()),
         tls="server",
     ),
@@ -399,7 +400,8 @@ def carry(row: Row, certificates: Certificates, **more: Any) -> WsmanServer:
 
 
 def check(error: PSExportError, row: Row) -> None:
-    assert (error.id, getattr(error, "phase", "")) == (row.id, row.phase), error
+    assert error.id == row.id, error
+    assert getattr(error, "phase", "") in row.phase.split("/"), error
     assert row.words in error.message
     assert error.target
     assert error.hint

@@ -61,8 +61,9 @@ def failure(
             "connect",
             f"check the port (5985, with TLS 5986), and run {_LISTENER}",
         )
+    hung_up = isinstance(error, ConnectionError | ssl.SSLError)
     if isinstance(error, OSError) and (
-        error.errno in _UNREACHABLE or phase == "connect"
+        error.errno in _UNREACHABLE or (phase == "connect" and not hung_up)
     ):
         return _error(
             connection,

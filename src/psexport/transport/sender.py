@@ -7,14 +7,10 @@ after the fact, by refusing a request that is longer than its envelope.
 
 from __future__ import annotations
 
-import threading
-import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
 
 from ..errors import TransportError
-from . import wsman_faults
 from .psrp import Outgoing
 from .wsman_faults import Fault
 from .wsman_shell import Shell
@@ -29,26 +25,14 @@ _AROUND = 4096
 
 
 class Sender:
-    """Sends what a client has to say, for any number of threads.
+    """Sends what a client has to say.
 
-    :param outgoing: yields what is to be sent, in order, and forgets it.
-    :param room: waits, at most for so many seconds, until the host has room for a
-        pipeline that it had none for; false where that will not be.
     :param seconds: how long each request may take.
     """
 
-    def __init__(
-        self,
-        outgoing: Callable[[], Iterator[Outgoing]],
-        room: Callable[[uuid.UUID, float], bool],
-        seconds: float,
-    ) -> None:
-        self._outgoing = outgoing
-        self._room = room
+    def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._envelope = _USUAL_ENVELOPE
-        #: Held while something is sent, so that it is sent in order.
-        self._lock = threading.RLock()
         self._new: set[uuid.UUID] = set()
 
     def announce(self, pipeline: uuid.UUID) -> None:
@@ -61,12 +45,14 @@ class Sender:
         self._new.discard(pipeline)
         return known
 
-    def flush(self, shell: Shell) -> None:
-        """Send whatever there is to say."""
-        with self._lock:
-            pieces = deque(self._outgoing())
-            while pieces:
-                self._send_some(shell, pieces)
+    def send(self, shell: Shell, pieces: deque[Outgoing]) -> None:
+        """Send all of them; those that are left in ``pieces`` were not sent.
+
+        :raises Fault: the host refuses one.
+        :raises TransportError: it cannot be sent.
+        """
+        while pieces:
+            self._send_some(shell, pieces)
 
     def _send_some(self, shell: Shell, pieces: deque[Outgoing]) -> None:
         """Send as many of the next pieces as belong together and fit."""
@@ -101,31 +87,21 @@ class Sender:
 
     def _send(self, shell: Shell, piece: Outgoing, data: bytes) -> None:
         pipeline = piece.target
-        if pipeline is not None and pipeline in self._new:
-            self._new.discard(pipeline)
-            self._create(shell, pipeline, data)
-            return
         target = None if pipeline is None else str(pipeline).upper()
+        if target is not None and pipeline in self._new:
+            # From now on the host may know it.
+            self._new.discard(pipeline)
+            try:
+                shell.command(target, data, self._seconds)
+            except Fault:
+                self._new.add(pipeline)
+                raise
+            return
         try:
             shell.send(target, data, self._seconds, prompt=piece.prompt)
         except Fault:
             if not piece.prompt:  # whoever asked has gone, then
                 raise
-
-    def _create(self, shell: Shell, pipeline: uuid.UUID, data: bytes) -> None:
-        deadline = time.monotonic() + self._seconds
-        while True:
-            try:
-                shell.command(str(pipeline).upper(), data, self._seconds)
-            except Fault as fault:
-                left = deadline - time.monotonic()
-                # Refused before it began, so it may come again when there is room.
-                if fault.code not in wsman_faults.BUSY or not self._room(
-                    pipeline, left
-                ):
-                    raise
-            else:
-                return
 
 
 __all__ = ["FRAGMENT", "Sender"]

@@ -90,7 +90,9 @@ class WsmanSession(Session):
         #: Guards the client and all below; notified when an answer is over.
         self._changed = threading.Condition(threading.RLock())
         self._answers: dict[uuid.UUID, _Answer] = {}
-        self._sender = Sender(self._outgoing, self._another_ends, limits.silence)
+        self._sender = Sender(limits.silence)
+        #: Held while a question is put: one after another.
+        self._asking = threading.Lock()
         #: The wire that a shell was asked for over; ``None`` when there is none.
         self._creator: Wire | None = None
         self._opened: psrp.Opened | None = None
@@ -106,21 +108,23 @@ class WsmanSession(Session):
 
     def ask(self, question: Question) -> Answer:
         """Put a question to the host; see :meth:`Session.ask`."""
-        with self._changed:
-            self._check()
-            pipeline = self._client.ask(question)
-            answer = _Answer(self, pipeline)
-            self._answers[pipeline] = answer
-            self._sender.announce(pipeline)
-        try:
-            self._run(self._sender.flush, self._limits.silence)
+        with self._asking:
             with self._changed:
-                if not answer.unwanted:
-                    answer.wire = self._wires.take()
-                self._receive_more(answer)
-        except BaseException:
-            self.stop_answer(answer)
-            raise
+                self._check()
+                pipeline = self._client.ask(question)
+                answer = _Answer(self, pipeline)
+                self._answers[pipeline] = answer
+                self._sender.announce(pipeline)
+                pieces = deque(self._client.outgoing())
+            try:
+                self._send_when_there_is_room(pieces)
+                with self._changed:
+                    if not answer.unwanted:
+                        answer.wire = self._wires.take()
+                    self._receive_more(answer)
+            except BaseException:
+                self.stop_answer(answer)
+                raise
         return answer
 
     def close(self) -> None:
@@ -166,7 +170,8 @@ class WsmanSession(Session):
             with self._changed:
                 self._take_in(None, heard)
                 self._check()
-            self._run(self._sender.flush, _left(deadline))
+                pieces = deque(self._client.outgoing())
+            self._send(pieces, _left(deadline))
         return Greeting(
             str(self._client.runspace_id),
             self._opened.private_data,
@@ -227,21 +232,34 @@ class WsmanSession(Session):
     def _explained(self, fault: Fault) -> TransportError:
         return wsman_faults.explain(fault, self._wires.connection, self._wires.phase)
 
-    def _outgoing(self) -> Iterator[Outgoing]:
-        with self._changed:
-            yield from self._client.outgoing()
+    # Sending.
 
-    def _another_ends(self, pipeline: uuid.UUID, seconds: float) -> bool:
-        """Wait until another answer is over; False if there is none to wait for."""
+    def _send_when_there_is_room(self, pieces: deque[Outgoing]) -> None:
+        """Send a question, if need be when another one is over."""
+        deadline = time.monotonic() + self._limits.silence
+        while True:
+            with self._changed:
+                others = {key for key, one in self._answers.items() if one.wire}
+            try:
+                self._send(pieces, self._limits.silence)
+            except TransportError as error:
+                # Refused before it began, so it may come again.
+                if error.id != "ErrorHostQuota" or not self._one_ends(others, deadline):
+                    raise
+            else:
+                return
+
+    def _one_ends(self, others: set[uuid.UUID], deadline: float) -> bool:
+        """Wait until one of them is over; false if there is none."""
         with self._changed:
-            others = {one for one, answer in self._answers.items() if answer.wire}
-            others.discard(pipeline)
-            if not others:
-                return False
-            return self._changed.wait_for(
+            return bool(others) and self._changed.wait_for(
                 lambda: self._closed or bool(others - set(self._answers)),
-                max(seconds, 0.0),
+                _left(deadline),
             )
+
+    def _send(self, pieces: deque[Outgoing], seconds: float) -> None:
+        if pieces:
+            self._run(lambda shell: self._sender.send(shell, pieces), seconds)
 
     # Receiving: what the answers call.
 
@@ -259,6 +277,8 @@ class WsmanSession(Session):
             with self._changed:
                 self._check()
                 self._take_in(answer, heard)
+                pieces = deque(self._client.outgoing())
+            self._send(pieces, self._limits.silence)
             if answer.ended:
                 self._finish(answer)
                 continue
@@ -368,7 +388,8 @@ class WsmanSession(Session):
         if received.data:
             with self._changed:
                 self._take_in(None, _Heard(received, False))
-            self._sender.flush(shell)
+                pieces = deque(self._client.outgoing())
+            self._sender.send(shell, pieces)
 
     # Receiving: what is done with it, with the lock.
 
