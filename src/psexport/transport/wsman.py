@@ -282,6 +282,8 @@ class WsmanSession(Session):
             if answer.ended:
                 self._finish(answer)
                 continue
+            if answer.unwanted:
+                return Record(Stream.STATE, b"", PipelineState.STOPPED)
             if heard.received.done:
                 raise self._error("ended a pipeline without a last word")
             with self._changed:
