@@ -21,8 +21,9 @@
 param([object] $PSSessionOverride, [object] $PSSessionOptionOverride)
 # Here each module has its own settings.
 
-# The strict mode of whoever imports this is about their code.
+# The strict mode and defaults of whoever imports this are for their code.
 Microsoft.PowerShell.Core\Set-StrictMode -Off
+$script:PSDefaultParameterValues = @{}
 
 $script:PSExportState = @{
     # The session that the importer gave; the one at hand, which may be the same.
@@ -89,7 +90,7 @@ $script:PSExportThaw
 `$step = { & `$Name @bound @rest }.GetSteppablePipeline()
 `$step.Begin(`$true, `$ExecutionContext)
 }
-process { `$step.Process(`$_) }
+process { if (`$MyInvocation.ExpectingInput) { `$step.Process(`$_) } }
 end { `$step.End() }"
 
 
@@ -285,6 +286,7 @@ function Start-PSExportCall {
         Rest = $tokens.ToArray()
         Prompts = $false
         ExpectingInput = $ExpectingInput
+        NoInput = $false
         AsJob = $asJob
         Input = $null
         PowerShell = $null
@@ -466,8 +468,8 @@ function Start-PSExportPipeline {
     param([hashtable] $Call)
     $shell = [powershell]::Create()
     $shell.Runspace = $Call.Runspace
-    if ($script:PSExport.FullLanguage -and
-        ((Test-PSExportFragile $Call.Bound) -or (Test-PSExportFragile $Call.Rest))) {
+    if ($script:PSExport.FullLanguage -and ($Call.NoInput -or
+            (Test-PSExportFragile $Call.Bound) -or (Test-PSExportFragile $Call.Rest))) {
         $text = $script:PSExportScript
         if ($Call.ExpectingInput) { $text = $script:PSExportScriptWithInput }
         $null = $shell.AddScript($text, $true)
@@ -571,8 +573,12 @@ function Complete-PSExportCall {
     [CmdletBinding()]
     param([hashtable] $Call)
     if ($Call.AsJob) { return Start-PSExportJob $Call }
-    # Started before its input is closed: else the host would see no pipeline at all.
-    if (-not $Call.PowerShell -and -not $Call.Ended) { Start-PSExportPipeline $Call }
+    if (-not $Call.PowerShell -and -not $Call.Ended) {
+        # Started before its input is closed: else the host would see no pipeline at all.
+        # A quick one may do so all the same, and only a script can tell it otherwise.
+        $Call.NoInput = $Call.ExpectingInput -and $Call.Input.Count -eq 0
+        Start-PSExportPipeline $Call
+    }
     if ($Call.Input.IsOpen) { $Call.Input.Complete() }
     Receive-PSExportRecord $Call $true
 }
@@ -1878,8 +1884,9 @@ function Set-PSExportAlias {
     [CmdletBinding()]
     param([hashtable] $Aliases)
     foreach ($name in $Aliases.Keys) {
-        $there = $ExecutionContext.InvokeCommand.GetCommand($name, 'Alias')
-        if ($there -and "$($there.Options)" -match 'ReadOnly|Constant|AllScope') {
+        # GetCommand would look for modules that have it, and so import this one again.
+        $there = @($ExecutionContext.InvokeCommand.GetCommands($name, 'Alias', $false))
+        if ($there -and "$($there[0].Options)" -match 'ReadOnly|Constant|AllScope') {
             Microsoft.PowerShell.Utility\Write-Verbose (
                 "The alias '$name' of this shell cannot be replaced; it stays.")
             continue
