@@ -7,7 +7,7 @@ the same catalogue, as far as the host tells the same.
 
 from __future__ import annotations
 
-from ..events import OnEvent, Problem, ignore
+from ..events import Message, OnEvent, Problem, Severity, ignore
 from ..model import Catalogue, Skipped
 from ..transport.base import Session
 from .request import CLIENT_VERSION, FetchRequest
@@ -31,6 +31,8 @@ def fetch(
     from . import compact, host, portable
 
     request = request or FetchRequest()
+    for warning in session.greeting.warnings:
+        on_event(Message(Severity.WARNING, warning))
     facts = host.fetch(session, on_event)
     catalogue = compact.fetch(session, request, facts, on_event)
     if catalogue is None:
