@@ -47,7 +47,11 @@ WSMAN: list[tuple[str, dict[str, Value], str, list[str]]] = [
     ),
     (
         "winrm://srv",
-        {"ApplicationName": "app", "ConfigurationName": "Conf", "Authentication": "NTLM"},
+        {
+            "ApplicationName": "app",
+            "ConfigurationName": "Conf",
+            "Authentication": "NTLM",
+        },
         "@{}",
         [
             "-ApplicationName:app -Authentication:Negotiate -ComputerName:srv"
@@ -294,9 +298,7 @@ def test_a_secret(tmp_path: Path) -> None:
 def test_no_secret_of_the_export_is_in_the_files(tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("correct horse")
-    connection: Connection = parse(
-        "winrm://admin@srv", {"PasswordFile": str(password)}
-    )
+    connection: Connection = parse("winrm://admin@srv", {"PasswordFile": str(password)})
     module = write_module(tmp_path, connection)
     for file in module.parent.iterdir():
         text = file.read_text("utf-8")

@@ -197,7 +197,9 @@ def test_without_an_endpoint_it_asks_for_a_session(tmp_path: Path) -> None:
 def test_a_changed_host_gets_one_warning(
     facts: dict[str, str], warns: str, tmp_path: Path
 ) -> None:
-    (version,) = run("'{0}.{1}.{2}' -f @($PSVersionTable.PSVersion.ToString() -split '[.-]')")
+    (version,) = run(
+        "'{0}.{1}.{2}' -f @($PSVersionTable.PSVersion.ToString() -split '[.-]')"
+    )
     told = {key: text.replace("VERSION", version) for key, text in facts.items()}
     lines = run(
         """

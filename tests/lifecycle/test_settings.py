@@ -24,7 +24,11 @@ REFUSED = [
     ("'server01'", "PSExportBadArgument", "not a String"),
     ("@{ HostNam = 'x' }", "PSExportBadSetting", "did you mean HostName?"),
     ("@{ Prot = 22 }", "PSExportBadSetting", "did you mean Port or Prompt?"),
-    ("@{ Zzzzzz = 1 }", "PSExportBadSetting", "There are: AllowRedirection, Application"),
+    (
+        "@{ Zzzzzz = 1 }",
+        "PSExportBadSetting",
+        "There are: AllowRedirection, Application",
+    ),
     ("@{ HostName = 'x'; Port = 'ssh' }", "PSExportBadSetting", "takes a whole number"),
     ("@{ HostName = 'x'; Port = -1 }", "PSExportBadSetting", "takes a whole number"),
     ("@{ HostName = 'x'; Port = $true }", "PSExportBadSetting", "takes a whole number"),
@@ -32,9 +36,17 @@ REFUSED = [
     ("@{ HostName = 'a', 'b' }", "PSExportBadSetting", "takes a text"),
     ("@{ HostName = 'x'; Options = 'y' }", "PSExportBadSetting", "takes a hashtable"),
     ("@{ ComputerName = 'x'; UseSSL = 'ja' }", "PSExportBadSetting", "takes $true or"),
-    ("@{ ComputerName = 'x'; Credential = 'me' }", "PSExportBadSetting", "PSCredential"),
+    (
+        "@{ ComputerName = 'x'; Credential = 'me' }",
+        "PSExportBadSetting",
+        "PSCredential",
+    ),
     ("@{ Session = 'x' }", "PSExportBadSetting", "takes a PSSession"),
-    ("@{ ComputerName = 'x'; HostName = 'y' }", "PSExportBadSetting", "Give one of them"),
+    (
+        "@{ ComputerName = 'x'; HostName = 'y' }",
+        "PSExportBadSetting",
+        "Give one of them",
+    ),
     ("@{ UseSSL = $true }", "PSExportBadSetting", "reaches its host by Process"),
     ("@{ HostName = 'x'; Credential = { } }", "PSExportBadSetting", "is for WSMan"),
 ]
@@ -43,7 +55,7 @@ REFUSED = [
 def test_what_cannot_be_is_refused_at_the_import(module: Path) -> None:
     tries = "\n".join(
         f"try {{ Import-Module $Module -ArgumentList ({given}); 'taken' }}"
-        " catch { \"$(Format-Id $_)|$_\" }"
+        ' catch { "$(Format-Id $_)|$_" }'
         for given, _, _ in REFUSED
     )
     lines = run(tries, module)
@@ -136,7 +148,9 @@ def test_the_environment(tmp_path: Path) -> None:
         },
     )
     assert len(lines) == 4, lines
-    assert lines[0].startswith("The environment variable PSEXPORT_MY_FAR_KEYFILE is not")
+    assert lines[0].startswith(
+        "The environment variable PSEXPORT_MY_FAR_KEYFILE is not"
+    )
     assert "KeyFilePath" in lines[0]
     assert lines[1:3] == ["server09 2222 Int32 SSH True", "23"]
     assert "environment variable Port" in lines[3]

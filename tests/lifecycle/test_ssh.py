@@ -177,9 +177,7 @@ def test_who_is_not_let_in(server: sshd.SshServer, module: tuple[Path, str]) -> 
     assert lines[1::2] == ["True 0"] * 5
 
 
-def test_nobody_is_asked_for_a_password(
-    server: sshd.SshServer, tmp_path: Path
-) -> None:
+def test_nobody_is_asked_for_a_password(server: sshd.SshServer, tmp_path: Path) -> None:
     """Where nobody can answer, ssh is told not to ask."""
     options = dict(server.client_options)
     del options["BatchMode"]
