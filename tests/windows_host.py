@@ -13,7 +13,7 @@ from wsman_server import ADMIN, WsmanServer
 #: Patient enough for a busy machine.
 PATIENT = Limits(open=30, silence=30, close=5)
 #: For hosts that will not answer.
-BRIEF = Limits(open=2, silence=2, close=1)
+BRIEF = Limits(open=1, silence=1, close=1)
 
 
 def spec(server: WsmanServer, **parameters: Any) -> Connection:

@@ -612,7 +612,7 @@ def test_running(
 
 SURVIVED: dict[str, tuple[Fault, ...]] = {
     "create answered, then dropped": (Fault("create", Drop()),),
-    "slow": (Fault("create", Stall(0.3)), Fault("receive", Stall(0.3))),
+    "slow": (Fault("create", Stall(0.3)), Fault("receive", Stall(0.3), nth=3)),
     "command answered, then dropped": (Fault("command", Drop()),),
     "receive reset": (Fault("receive", Reset(), nth=3),),
     "receive reset twice": (Fault("receive", Reset(), nth=3, times=2),),
@@ -668,7 +668,7 @@ def test_opening_that_fails_halfway_leaves_no_shell(pwsh: str) -> None:
     for effect in (Wsman(1726), Stall(), Http(200, b"x")):
         faults = always("receive", effect)
         with WsmanServer(pwsh=pwsh, auth=["ntlm"], faults=faults) as server:
-            limits = Limits(open=3, silence=3, close=3)
+            limits = Limits(open=2, silence=2, close=2)
             with pytest.raises(TransportError):
                 connect(spec(server, Authentication="NTLM"), limits=limits)
             assert not server.open_shells

@@ -170,11 +170,11 @@ class CmdShell(Shell):
         raise WsmanFaultError.known(2150859205, "A cmd shell cannot be disconnected.")
 
     def close(self) -> None:
-        for command in self._commands.values():
+        for command in tuple(self._commands.values()):
             command.close()
 
     def kill(self) -> None:
-        for command in self._commands.values():
+        for command in tuple(self._commands.values()):
             command.kill()
 
     def _find(self, command_id: str | None) -> _Command:
