@@ -94,7 +94,8 @@ def test_jobs_run_beside_calls_and_each_other(module: Path, tmp_path: Path) -> N
         "$(@(@($theirs) + $mine | Select-Object -Unique).Count)"
         # The sessions are there for the next ones.
         $said = far '$PID' -AsJob 6>&1
-        "$(@($said).Count) $((@($theirs) + $mine) -contains ($said | Wait-Job | Receive-Job))"
+        $there = @($theirs) + $mine
+        "$(@($said).Count) $($there -contains ($said | Wait-Job | Receive-Job))"
         """,
         module,
     ) == ["Running Running", "3", "1 True"]
@@ -108,7 +109,9 @@ def test_jobs_in_a_given_session_follow_each_other(module: Path) -> None:
         $jobs = foreach ($i in 1, 2) { far "Start-Sleep -Milliseconds 200; $i" -AsJob }
         far '3'
         "$($jobs | Wait-Job | Receive-Job)"
-        Get-Id { Invoke-FarBlock { 1; Start-Sleep 1; 2 } | ForEach-Object { far 5 -AsJob } }
+        Get-Id {
+            Invoke-FarBlock { 1; Start-Sleep 1; 2 } | ForEach-Object { far 5 -AsJob }
+        }
         far '4'
         """,
         module,

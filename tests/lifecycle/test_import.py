@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psexport
 import pytest
+
+import psexport
 from engine import require_pwsh
 
 from .workshop import host, local, run, write_module
@@ -132,7 +133,7 @@ MOODS = [
     "$ErrorActionPreference = 'SilentlyContinue'",
     "$WarningPreference = 'Stop'; $InformationPreference = 'Stop'",
     "$VerbosePreference = 'Continue'",
-    "$PSDefaultParameterValues = @{ '*:Source' = 'x'; '*:Depth' = 9; '*:Target' = 'x' }",
+    "$PSDefaultParameterValues = @{ '*:Source' = 'x'; '*:Target' = 'x'; '*:Depth' = 9}",
     "$OFS = '-'",
     "function global:Write-Warning { throw 'not this one' }",
 ]

@@ -89,8 +89,13 @@ def test_the_fingerprint_is_the_hosts(tmp_path: Path) -> None:
 ENDPOINTS: list[tuple[str, dict[str, Value], dict[str, object]]] = [
     (
         "winrm://srv",
-        {},
-        {"Transport": "WSMan", "ComputerName": "srv", "Port": 5985},
+        {"NoEncryption": True},
+        {
+            "Transport": "WSMan",
+            "ComputerName": "srv",
+            "Port": 5985,
+            "NoEncryption": True,
+        },
     ),
     (
         "winrms://admin@srv",

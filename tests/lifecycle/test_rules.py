@@ -6,8 +6,8 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from engine import require_pwsh, run_script
 
+from engine import require_pwsh, run_script
 from proxies.workshop import HOST, make_module
 
 pytestmark = pytest.mark.engine

@@ -80,8 +80,9 @@ def test_a_disconnected_session_is_reconnected(module: Path) -> None:
         # command that reconnects is a stand-in.
         $flags = [System.Reflection.BindingFlags]'NonPublic,Instance'
         $field = $session.Runspace.GetType().GetField('_runspaceStateInfo', $flags)
-        $state = [System.Management.Automation.Runspaces.RunspaceStateInfo].GetConstructors(
-            $flags)[0].Invoke(@([System.Management.Automation.Runspaces.RunspaceState]::Disconnected))
+        $info = [System.Management.Automation.Runspaces.RunspaceStateInfo]
+        $state = $info.GetConstructors($flags)[0].Invoke(@(
+                [System.Management.Automation.Runspaces.RunspaceState]::Disconnected))
         $field.SetValue($session.Runspace, $state)
         function global:Connect-PSSession {
             [CmdletBinding()] param($Session)
@@ -141,7 +142,8 @@ def test_a_host_that_is_killed_between_calls_and_in_one(module: Path) -> None:
         $second = far '$PID'
         "$($second -ne $first)"
         $killer = [powershell]::Create().AddScript(
-            "Start-Sleep -Milliseconds 400; [Diagnostics.Process]::GetProcessById($second).Kill()")
+            'Start-Sleep -Milliseconds 400; ' +
+            "[Diagnostics.Process]::GetProcessById($second).Kill()")
         $null = $killer.BeginInvoke()
         Get-Id { far 'Start-Sleep 20' }
         "$((far '$PID') -ne $second)"
@@ -183,41 +185,54 @@ def test_without_an_endpoint_it_asks_for_a_session(tmp_path: Path) -> None:
     ) == ["PSExportNoEndpoint", "[]", "[]", "42"]
 
 
-@pytest.mark.parametrize(
-    ("facts", "warns"),
-    [
-        ({"version": ""}, ""),
-        ({"version": "VERSION"}, ""),
-        ({"version": "VERSION", "implicit_remoting_hash": "1"}, ""),
-        ({"version": "VERSION.99"}, ""),
-        ({"version": "VERSION-preview.2"}, ""),
-        ({"version": "5.1.14393.0"}, "its PowerShell (5.1.14393.0, now VERSION)"),
-    ],
-)
-def test_a_changed_host_gets_one_warning(
-    facts: dict[str, str], warns: str, tmp_path: Path
-) -> None:
+#: What the host was at the export, VERSION standing for what it is → the warning.
+CHANGES = [
+    ({"version": ""}, ""),
+    ({"version": "VERSION"}, ""),
+    ({"version": "VERSION", "implicit_remoting_hash": "1"}, ""),
+    ({"version": "VERSION.99"}, ""),
+    ({"version": "VERSION-preview.2"}, ""),
+    ({"version": "5.1.14393.0"}, "its PowerShell (5.1.14393.0, now VERSION)"),
+]
+
+
+def test_a_changed_host_gets_one_warning(tmp_path: Path) -> None:
     (version,) = run(
         "'{0}.{1}.{2}' -f @($PSVersionTable.PSVersion.ToString() -split '[.-]')"
     )
-    told = {key: text.replace("VERSION", version) for key, text in facts.items()}
-    lines = run(
+    script = "$session = New-ProcessSession\n"
+    for number, (facts, _) in enumerate(CHANGES):
+        told = {key: text.replace("VERSION", version) for key, text in facts.items()}
+        home = tmp_path / str(number)
+        home.mkdir()
+        module = write_module(home, about=host(**told))
+        script += f"""
+            Import-Module '{module}' -ArgumentList $session
+            $said = @(far '"out"' 3>&1)
+            $said += @(far '"out"' 3>&1)
+            @($said) -notmatch '^out' | ForEach-Object {{ "$_" }}
+            '--'
+            """
+    lines = iter(run(script))
+    for facts, warns in CHANGES:
+        found = list(iter(lambda: next(lines), "--"))
+        assert len(found) == bool(warns), facts
+        for line in found:
+            assert warns.replace("VERSION", version) in line
+            assert "Export it again" in line
+
+
+def test_a_session_that_the_module_makes_is_compared_too(tmp_path: Path) -> None:
+    module = write_module(tmp_path, about=host(version="5.1.14393.0"))
+    said = run(
         """
-        Import-Module $Module -ArgumentList (New-ProcessSession)
-        foreach ($time in 1, 2) { far 1 3>&1 | ForEach-Object { "$_" } }
-        Import-Module $Module -Force
-        foreach ($time in 1, 2) { far 2 3>&1 | ForEach-Object { "$_" } }
+        Import-Module $Module
+        foreach ($time in 1, 2) { far '"out"' 3>&1 | ForEach-Object { "$_" } }
         """,
-        write_module(tmp_path, about=host(**told)),
+        module,
     )
-    said = [line for line in lines if line not in "12"]
-    if warns:
-        # One an import.
-        told_twice = [warns.replace("VERSION", version) in line for line in said]
-        assert told_twice == [True, True]
-        assert "Export it again" in said[0]
-    else:
-        assert not said
+    assert said[1:] == ["out", "out"]
+    assert "has changed" in said[0]
 
 
 def test_another_hash_is_another_list_of_commands(tmp_path: Path) -> None:
@@ -225,10 +240,9 @@ def test_another_hash_is_another_list_of_commands(tmp_path: Path) -> None:
     said = run(
         """
         $far = Import-Module $Module -PassThru
-        foreach ($hash in '1234', 1234, $null) {
-            & $far { Test-PSExportHost @{ ImplicitRemoting = @{ Hash = $args[0] } } } $hash
-        }
-        & $far { Test-PSExportHost @{ ImplicitRemoting = @{ Hash = '99' } } } 3>&1
+        $test = { Test-PSExportHost @{ ImplicitRemoting = @{ Hash = $args[0] } } }
+        foreach ($hash in '1234', 1234, $null) { & $far $test $hash }
+        & $far $test '99' 3>&1
         """,
         module,
     )

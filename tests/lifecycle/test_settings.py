@@ -85,7 +85,8 @@ def test_settings_are_laid_over_each_other(tmp_path: Path) -> None:
     module = write_module(tmp_path, connection)
     show = """
         $endpoint = & (Get-Module Far) { $script:PSExport.Endpoint }
-        ($endpoint.Keys | Sort-Object | ForEach-Object { "$_=$($endpoint[$_])" }) -join ' '
+        $words = $endpoint.Keys | Sort-Object | ForEach-Object { "$_=$($endpoint[$_])" }
+        "$words"
         & (Get-Module Far) { $script:PSExport.Target }
         """
     of_the_export = (
@@ -130,16 +131,16 @@ def test_the_environment(tmp_path: Path) -> None:
         Import-Module $Module 3>&1 | ForEach-Object { "$_" }
         $far = Get-Module My.Far
         $e = & $far { $script:PSExport.Endpoint }
-        "$($e.HostName) $($e.Port) $($e.Port.GetType().Name) $($e.Transport) $($e.Prompt)"
+        "$($e.HostName) $($e.Port) $($e.Transport) $($e.Prompt) $($e.Port -is [int])"
         Import-Module $Module -Force -ArgumentList @{ Port = 23 } 3>$null
         & (Get-Module My.Far) { "$($script:PSExport.Endpoint.Port)" }
-        $env:PSEXPORT_MY_FAR_PORT = 'x'
+        $env:psexport_My_Far_Port = 'x'
         try { Import-Module $Module -Force 3>$null } catch { "$_" }
         """,
         module,
         environment={
             "PSEXPORT_MY_FAR_HOSTNAME": "server09",
-            "psexport_my_far_port": "2222",
+            "psexport_My_Far_Port": "2222",
             "PSEXPORT_MY_FAR_PROMPT": "yes",
             "PSEXPORT_MY_FAR_SUBSYSTEM": "",
             "PSEXPORT_MY_FAR_KEYFILE": "x",
@@ -152,7 +153,7 @@ def test_the_environment(tmp_path: Path) -> None:
         "The environment variable PSEXPORT_MY_FAR_KEYFILE is not"
     )
     assert "KeyFilePath" in lines[0]
-    assert lines[1:3] == ["server09 2222 Int32 SSH True", "23"]
+    assert lines[1:3] == ["server09 2222 SSH True True", "23"]
     assert "environment variable Port" in lines[3]
 
 

@@ -158,10 +158,12 @@ def test_who_is_not_let_in(server: sshd.SshServer, module: tuple[Path, str]) -> 
     lines = run(
         f"""
         $quiet = @{{ LogLevel = 'QUIET' }}
-        $options = (& (Import-Module $Module -PassThru) {{ $script:PSExport.Endpoint.Options }})
+        $far = Import-Module $Module -PassThru
+        $options = & $far {{ $script:PSExport.Endpoint.Options }}
         foreach ($key in $options.Keys) {{ $quiet[$key] = $options[$key] }}
-        foreach ($settings in @{{ KeyFilePath = '{server.other_key_file}' }}, @{{ Port = 1 }},
-            @{{ HostName = 'no-such-host.invalid' }}, @{{ Subsystem = 'nonesuch' }},
+        foreach ($settings in @{{ KeyFilePath = '{server.other_key_file}' }},
+            @{{ Port = 1 }}, @{{ HostName = 'no-such-host.invalid' }},
+            @{{ Subsystem = 'nonesuch' }},
             @{{ Subsystem = 'silent'; OpenTimeout = 700 }}) {{
             $settings.Options = $quiet
             Import-Module $Module -Force -ArgumentList $settings

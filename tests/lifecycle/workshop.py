@@ -1,7 +1,7 @@
 """Writes a module without asking a host, and runs scripts that use it in an engine.
 
 The module has `Invoke-Far`, alias `far`, which is the host's `Invoke-Expression`, and
-`Invoke-FarBlock`, which is its `Invoke-Command`: so a script can have anything done there.
+`Invoke-FarBlock`, which is its `Invoke-Command`: so a script can have anything done.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from engine import require_pwsh
-
 from psexport import generate
 from psexport.connection import Connection, Kind, parse
 from psexport.generate import ModuleOptions

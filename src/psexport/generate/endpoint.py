@@ -59,6 +59,7 @@ def _wsman(connection: Connection) -> dict[str, LiteralValue | None]:
         "AskCredential": bool(connection.user_name),
         "SkipCACheck": connection.skip_ca_check,
         "SkipCNCheck": connection.skip_cn_check,
+        "NoEncryption": connection.no_encryption,
         "OperationTimeout": _milliseconds(connection.operation_timeout or 0),
     }
     if connection.proxy_uri and connection.use_ssl:
