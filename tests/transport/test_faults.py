@@ -532,6 +532,10 @@ RUNNING = {
         *("ErrorHostQuota", "run", "2150859174"),
         faults=always("command", Wsman(2150859174)),
     ),
+    "logon forgotten": Row(
+        *("ErrorSessionBroken", "run", "forgotten the logon"),
+        faults=(Fault("command", Http(401)),),
+    ),
     "host process dies": Row(
         *("ErrorSessionBroken", "run", "ended unexpectedly"),
         faults=(Fault("command", HostDies()),),
@@ -624,8 +628,14 @@ SURVIVED: dict[str, tuple[Fault, ...]] = {
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("kind", ["ntlm", "basic"])
-@pytest.mark.parametrize("faults", SURVIVED.values(), ids=SURVIVED)
+@pytest.mark.parametrize(
+    ("kind", "faults"),
+    [
+        *((kind, faults) for faults in SURVIVED.values() for kind in ("ntlm", "basic")),
+        ("ntlm", (Fault("receive", Http(401), nth=3),)),  # the logon is forgotten
+    ],
+    ids=str,
+)
 @pytest.mark.usefixtures("nothing_left")
 def test_survived(kind: str, faults: tuple[Fault, ...], pwsh: str) -> None:
     sealed = kind == "ntlm"

@@ -97,6 +97,18 @@ def failure(
     )
 
 
+def forgotten(connection: Connection, phase: str) -> DroppedError:
+    """The error for a host that does not know any more who has logged on."""
+    return DroppedError(
+        "the host has forgotten the logon of this connection (HTTP 401)",
+        id="ErrorSessionOpen" if phase == "open" else "ErrorSessionBroken",
+        phase=phase,
+        target=connection.name,
+        hint="try again; if it stays, check what is between: a logon belongs to one "
+        "connection, which a gateway must not share",
+    )
+
+
 def silence(connection: Connection, phase: str) -> TransportError:
     """The error for a host that does not answer in time."""
     if phase in ("resolve", "connect"):
@@ -252,6 +264,7 @@ def _error(
 __all__ = [
     "DroppedError",
     "failure",
+    "forgotten",
     "nonsense",
     "proxy",
     "redirected",

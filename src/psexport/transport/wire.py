@@ -148,7 +148,9 @@ class Wire:
             answer = self._converse(message)
         else:
             answer = self._post(message)
-        if answer.status == 401 and self._sealing is None:
+        if answer.status == 401:
+            if self._sealing is not None:
+                raise http_failures.forgotten(self.connection, self.phase)
             answer = self._again(answer, message)
         return self._understand(answer)
 

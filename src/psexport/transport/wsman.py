@@ -93,7 +93,9 @@ class WsmanSession(Session):
         self._sender = Sender(limits.silence)
         #: Held while a question is put: one after another.
         self._asking = threading.Lock()
-        #: The wire that a shell was asked for over; ``None`` when there is none.
+        #: Whether there is a shell; and the wire over which one was asked for, which
+        #: knows whether there may be one.
+        self._created = False
         self._creator: Wire | None = None
         self._opened: psrp.Opened | None = None
         self._failure: TransportError | None = None
@@ -140,7 +142,7 @@ class WsmanSession(Session):
                     answer.wire.abort()
             self._changed.notify_all()
         try:
-            if self._creator is not None and self._creator.reached:
+            if self._created or (self._creator and self._creator.reached):
                 self._delete()
         finally:
             self._wires.end()
@@ -180,14 +182,15 @@ class WsmanSession(Session):
         )
 
     def _create(self, shell: Shell, fragments: bytes) -> Address:
-        # Even where no answer comes there may be a shell from here on.
         self._creator = shell.wire
         try:
-            return shell.create(fragments, self._limits.open)
+            address = shell.create(fragments, self._limits.open)
         except Fault as fault:
             if fault.code != wsman_faults.TIMED_OUT:
                 self._creator = None
             raise
+        self._created = True
+        return address
 
     def _delete(self) -> None:
         """Delete the shell; what goes wrong then is nobody's business any more."""
