@@ -57,6 +57,7 @@ def export(
     baseline: str | os.PathLike[str] = "pwsh-7",
     prefix: str = "",
     module_version: str = "1.0",
+    secret: str = "",
     prompt: Prompt | None = None,
     on_event: OnEvent = ignore,
 ) -> ExportResult:
@@ -95,6 +96,8 @@ def export(
         ``windows-powershell-5.1``, ``none``, or a file of command names.
     :param prefix: put before the nouns of the exported commands.
     :param module_version: two to four numbers.
+    :param secret: name of the SecretManagement secret with the credential for sessions
+        that the module makes.
     :param prompt: asks a person for the key's password.
     :param on_event: is told what happens; what it raises ends the export.
     :return: what was written, and what was left out.
@@ -124,6 +127,7 @@ def export(
         baseline=os.fspath(baseline),
         prefix=prefix,
         module_version=module_version,
+        secret=secret,
     )
     return run(prepare(order, prompt), session, on_event)
 
@@ -151,6 +155,7 @@ def build(
     baseline: str | os.PathLike[str] = "pwsh-7",
     prefix: str = "",
     module_version: str = "1.0",
+    secret: str = "",
     prompt: Prompt | None = None,
     on_event: OnEvent = ignore,
 ) -> ExportResult:
@@ -182,6 +187,7 @@ def build(
         baseline=os.fspath(baseline),
         prefix=prefix,
         module_version=module_version,
+        secret=secret,
     )
     connection = _NOWHERE if session is None else parse(session)
     return _make(prepare(order, prompt), catalogue, connection, _Heard(on_event))
@@ -354,6 +360,7 @@ def _module_options(
         include_script_block=order.include_script_block,
         include_help=order.wants_help,
         version=order.module_version,
+        secret=order.secret,
         modules=_modules(order, catalogue),
     )
 
@@ -471,7 +478,7 @@ class _Heard:
             self(Message(Severity.WARNING, warning))
 
     def notes(self, generated: GeneratedModule) -> None:
-        """Say what cannot be written, and to those who want to know all what is lost."""
+        """Say what cannot be written and, to those who want to know all, what is lost."""
         for refused in generated.refused:
             self(Problem(refused))
         for skipped in generated.skipped:

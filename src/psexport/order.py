@@ -47,6 +47,7 @@ class Order:
     baseline: str = "pwsh-7"
     prefix: str = ""
     module_version: str = "1.0"
+    secret: str = ""
 
     @property
     def wants_help(self) -> bool:

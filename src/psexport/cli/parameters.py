@@ -253,6 +253,12 @@ MODULE = _group(
         default="1.0",
     ),
     Parameter(
+        "Secret",
+        Kind.STRING,
+        "Name of the SecretManagement secret with the credential for new sessions of "
+        "the module; the secret itself stays where it is.",
+    ),
+    Parameter(
         "Nupkg",
         Kind.SWITCH,
         "Also make a package that a gallery takes.",
