@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import importlib
-
 from ..connection import Connection, Kind
-from ..errors import PSExportError, UsageError
+from ..errors import UsageError
 from ..secret import Prompt, password_of
 from .base import Limits, Session
 
@@ -63,17 +61,13 @@ def _over_http(
         file=connection.password_file,
         prompt=prompt,
     )
-    try:
-        transport = importlib.import_module(f".{connection.kind.value}", __name__)
-    except ModuleNotFoundError:
-        raise PSExportError(
-            f"{connection.kind.value} sessions are not there yet",
-            id="ErrorNotYet",
-            target=connection.name,
-            hint="use ssh:// for that host, or run psexport beside it with pwsh:",
-        ) from None
-    session: Session = transport.connect(connection, limits=limits, secret=secret)
-    return session
+    if connection.kind is Kind.WSMAN:
+        from . import wsman
+
+        return wsman.connect(connection, limits=limits, secret=secret)
+    from . import winrs
+
+    return winrs.connect(connection, limits=limits, secret=secret)
 
 
 def _limits(connection: Connection) -> Limits:
