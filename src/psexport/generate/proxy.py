@@ -443,11 +443,10 @@ def _validation(validation: Validation) -> str | None:
                 if least <= most and most > 0:  # else no call would get through
                     return f"[{kind.value}({least},{most})]"
         case ValidationKind.RANGE if len(arguments) == 3:
-            least = range_literal(arguments[0], arguments[1])
-            most = range_literal(arguments[0], arguments[2])
-            if least is None or most is None or int(arguments[1]) > int(arguments[2]):
+            ends = [range_literal(arguments[0], one) for one in arguments[1:]]
+            if None in ends or int(arguments[1]) > int(arguments[2]):
                 return None
-            return f"[ValidateRange({least},{most})]"
+            return f"[ValidateRange({ends[0]},{ends[1]})]"
         case ValidationKind.PATTERN if len(arguments) == 2 and arguments[0]:
             options = arguments[1]
             # IgnoreCase is what the attribute does anyhow; other options are rare
