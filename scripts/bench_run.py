@@ -113,7 +113,7 @@ class Bench:
             "export",
             *("-Session", session, "-ConfigurationFile", self._configuration),
             *("-OutputModule", str(self._module), "-CommandName", "Get-Bench*"),
-            "-Force",
+            *("-Force", f"-IncludeHelp:${str(self._road == 'compact').lower()}"),
             **environment,
         )
 
@@ -233,9 +233,13 @@ def _machine() -> str:
             if line.startswith("model name"):
                 processor = line.partition(":")[2].strip()
                 break
+    busy = (
+        f", load average {os.getloadavg()[1]:.1f}" if hasattr(os, "getloadavg") else ""
+    )
     return (
         f"{os.cpu_count()} × {processor}, {platform.system()} "
         f"{platform.release().partition('-')[0]}, Python {platform.python_version()}"
+        f"{busy}"
     )
 
 
