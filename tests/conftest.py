@@ -20,6 +20,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("dev", deadline=None)
+settings.register_profile(  # scripts/fuzz
+    "fuzz",
+    max_examples=int(os.environ.get("PSEXPORT_FUZZ", "10000")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
+from itertools import islice
 
 from .. import clixml
 from ..clixml import MalformedError, Value
@@ -25,10 +27,10 @@ try { 'Identity=' + $PSSenderInfo.UserInfo.Identity.Name } catch { }
 try { 'User=' + [Environment]::UserName } catch { }
 try { 'Os=' + [Environment]::OSVersion.VersionString } catch { }
 """
-_FACTS = frozenset(
-    "LanguageMode Version Edition Os Culture UiCulture Identity User".split()
-)
+_FACTS = frozenset(re.findall("'([A-Za-z]+)='", _SCRIPT))
 _MAX_COMMANDS_TO_SKIP = 10_000
+#: Records of an answer to the script that are looked at.
+_MAX_WORDS = 100
 #: Characters of anything that a host says of itself.
 _MAX_FACT = 1_000
 
@@ -90,7 +92,7 @@ def _facts(interview: Interview) -> dict[str, str]:
     )
     try:
         with closing(answer) as documents:
-            for data in documents:
+            for data in islice(documents, _MAX_WORDS):
                 key, _, value = clixml.text(clixml.parse(data).root).partition("=")
                 if value and key in _FACTS:
                     told.setdefault(key, fact(value))

@@ -26,9 +26,8 @@ from ..transport.base import (
     Stream,
 )
 
-#: One answer is at most this long. A host of 10,000 commands with all their sets
-#: says a tenth of it.
-MAX_ANSWER_BYTES = 4 * 1024**3
+#: One answer is at most this long. A host of 10,000 commands says a tenth of it.
+MAX_ANSWER_BYTES = 1024**3
 MAX_ANSWER_RECORDS = 500_000
 #: A host that says more wrong things than this says nothing worth reading.
 MAX_COMPLAINTS = 10_000
