@@ -60,15 +60,20 @@ def alive(pid: int) -> bool:
 def _nothing_stays() -> Iterator[None]:
     """After every test there is no child and no thread of ours left."""
     before = set(threading.enumerate())
+    others = children()  # of tests before this one, in the same process
     yield
     gc.collect()
     deadline = time.monotonic() + 5
     while set(threading.enumerate()) - before and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not set(threading.enumerate()) - before
-    children = Path(f"/proc/self/task/{os.getpid()}/children")
-    if children.exists():
-        assert not children.read_text().split()
+    assert not children() - others
+
+
+def children() -> set[str]:
+    """The child processes of this one; none are known where there is no /proc."""
+    listed = Path(f"/proc/self/task/{os.getpid()}/children")
+    return set(listed.read_text().split()) if listed.exists() else set()
 
 
 def test_a_well_behaved_host() -> None:
