@@ -478,7 +478,7 @@ class _Heard:
             self(Message(Severity.WARNING, warning))
 
     def notes(self, generated: GeneratedModule) -> None:
-        """Say what cannot be written and, to those who want to know all, what is lost."""
+        """Say what cannot be written and, to those who want all, what is lost."""
         for refused in generated.refused:
             self(Problem(refused))
         for skipped in generated.skipped:
