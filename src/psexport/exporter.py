@@ -19,6 +19,7 @@ from .encoding import WINDOWS_POWERSHELL, Locate, TextEncoding, encoder
 from .errors import UsageError
 from .events import Event, Message, OnEvent, Problem, Severity, ignore
 from .fetch import FetchRequest, fetch
+from .fetch.shell import printed
 from .files import ModuleFolder, module_folder
 from .generate import GeneratedModule, ModuleOptions, build_module, reserved_names
 from .model import Catalogue, CommandType, Selection, Skipped
@@ -93,7 +94,8 @@ def export(
     :param include_help: export the commands' help too, as is done if nobody says,
         but for the fidelity ``Compatible``.
     :param baseline: what ``allow_clobber`` guards: ``pwsh-7``,
-        ``windows-powershell-5.1``, ``none``, or a file of command names.
+        ``windows-powershell-5.1``, ``none``, a file of command names, or ``pwsh:``,
+        the PowerShell of this machine.
     :param prefix: put before the nouns of the exported commands.
     :param module_version: two to four numbers.
     :param secret: name of the SecretManagement secret with the credential for sessions
@@ -230,9 +232,19 @@ def prepare(order: Order, prompt: Prompt | None = None) -> Prepared:
         order,
         target,
         encoding,
-        None if order.allow_clobber else baselines.load(order.baseline),
+        None if order.allow_clobber else _baseline(order.baseline),
         _seal(order, encoding, prompt),
     )
+
+
+def _baseline(spec: str) -> frozenset[str]:
+    """Return the commands that are not to be clobbered; a local shell is asked."""
+    if not spec.lower().startswith("pwsh:"):
+        return baselines.load(spec)
+    from .transport import connect
+
+    with connect(parse(spec)) as shell:
+        return baselines.capture(lambda script: printed(shell, script, "the baseline"))
 
 
 def _check_words(order: Order) -> None:
@@ -478,7 +490,7 @@ class _Heard:
             self(Message(Severity.WARNING, warning))
 
     def notes(self, generated: GeneratedModule) -> None:
-        """Say what cannot be written and, to those who want all, what is lost."""
+        """Say what cannot be written, and what is lost to who wants to know all."""
         for refused in generated.refused:
             self(Problem(refused))
         for skipped in generated.skipped:

@@ -29,15 +29,16 @@ def test_the_runtime_has_the_functions_that_proxies_call() -> None:
 
 @pytest.mark.parametrize(
     ("body", "sample"),
-    [("'plain'", None), ("'caf\u00e9'", "'\u00e9'.Length -ne 1"),
-     ("'\u2018x\u0451'", "'\u0451'.Length -ne 1"), ("'\U0001d4b3'", ".Length -ne 2")],
+    [("'plain'", None), ("'caf\u00e9\u00e9'", "('\u00e9', -join [char[]] (233))"),
+     ("'\u2018x\u0451'", "('\u0451\u2018\u2018', -join [char[]] (1105,8216))"),
+     ("'\U0001d4b3'", "('\U0001d4b3', -join [char[]] (55349,56499))")],
 )  # fmt: skip
 def test_what_is_not_ascii_is_guarded_before_anything_runs(
     body: str, sample: str | None
 ) -> None:
     text = rendered(body)
     if sample is None:
-        assert "-ne 1) {" not in text.split("$script:PSExport =")[0]
+        assert "[char[]]" not in text.split("$script:PSExport =")[0]
     else:
         assert sample in text.split("$script:PSExport =")[0]
 

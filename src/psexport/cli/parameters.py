@@ -237,8 +237,9 @@ MODULE = _group(
     Parameter(
         "Baseline",
         Kind.STRING,
-        "What AllowClobber guards: pwsh-7, windows-powershell-5.1, none, or a file "
-        "of command names.",
+        "What AllowClobber guards: pwsh-7, windows-powershell-5.1, none, a file of "
+        "command names, or pwsh: (with a path behind it, or without), which captures "
+        "what the PowerShell of this machine has.",
         default="pwsh-7",
     ),
     Parameter(

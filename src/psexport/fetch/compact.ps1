@@ -88,7 +88,10 @@
     $import = {
         param($what)
         try { Import-Module @what -Global -DisableNameChecking }
-        catch { & $putTrouble 'problem' ([string] $what.Values) $_ }
+        catch {
+            $named = @($what.Values.ModuleName) + $what.Values
+            & $putTrouble 'problem' @($named -ne $null)[0] $_
+        }
     }
 
     # Imports the modules that are asked for, or else those that aliases lead to.
@@ -437,7 +440,7 @@
         param($found)
         $last = $marked = $null
         foreach ($command in $found) { try {
-            if ($command -is [Management.Automation.AliasInfo]) { continue }
+            if ($command.CommandType -match 'Alias|Application') { continue }
             $script = $command.ScriptBlock
             if ($script) {
                 $told = $null

@@ -339,7 +339,8 @@ def _nothing(message: str) -> RemoteError:
     return RemoteError(
         message,
         id="ErrorNoResultsFromRemoteEnd",
-        hint="check the names and types asked for, and what the endpoint shows",
+        hint="check the names and types asked for, and what the endpoint shows; "
+        "-Module loads a module whose commands are not there yet",
     )
 
 

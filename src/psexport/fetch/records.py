@@ -145,7 +145,8 @@ class Reader:
             raise RemoteError(
                 f"{what} on the host returned nothing",
                 id="ErrorNoResultsFromRemoteEnd",
-                hint="check the names and types asked for, and what the endpoint shows",
+                hint="check the names and types asked for, and what the endpoint "
+                "shows; -Module loads a module whose commands are not there yet",
             )
         return Catalogue(
             host=self._with_facts(host),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import struct
 from collections.abc import Iterable, Mapping
 from importlib import resources
 
@@ -12,11 +13,12 @@ from .proxy import ProxyText
 
 #: The line of the runtime after which a module has what is its own.
 _SETTINGS = "# Here each module has its own settings.\n"
-#: Windows PowerShell reads UTF-8 without a mark in its ANSI code page, where bytes of a
-#: letter may be a quotation mark, and end a string that holds text of the host. So a
-#: script that is not ASCII runs nothing before it knows that it was read as written.
+#: A file without a mark is read in the reader's own encoding, where bytes of a letter
+#: may be a quotation mark, and end a string that holds text of the host. So a script
+#: that is not ASCII runs nothing before it knows that each of its characters was read
+#: as what it is.
 _GUARD = """\
-if ({sample}.Length -ne {length}) {{
+if (-not [string]::Equals({sample}, -join [char[]] ({codes}))) {{
     throw 'This file was read in another encoding than it was written in. Export it ' +
         'again with -Encoding utf8BOM.'
 }}
@@ -79,10 +81,11 @@ def render(
     text = "".join(parts)
     if text.isascii():
         return text
-    sample = next(filter(str.isalnum, filter(_beyond_ascii, text)), None)
-    sample = sample or next(filter(_beyond_ascii, text))
+    sample = "".join(sorted(set(filter(_beyond_ascii, text))))
+    codes = sample.encode("utf-16-le")
     guard = _GUARD.format(
-        sample=Quoted(sample).render(), length=len(sample.encode("utf-16-le")) // 2
+        sample=Quoted(sample).render(),
+        codes=",".join(str(code) for (code,) in struct.iter_unpack("<H", codes)),
     )
     return head + guard + text[len(head) :]
 
