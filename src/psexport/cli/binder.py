@@ -293,5 +293,5 @@ def _check_mandatory(verb: Verb, texts: Mapping[str, Sequence[str]]) -> None:
         hint=f"-{greedy[0]} has taken all values up to the next parameter: put those "
         "that are given by position first, or after --."
         if greedy
-        else f"psexport help {verb.name} shows how.",
+        else f"See psexport help {verb.name}.",
     )

@@ -271,7 +271,7 @@ def _unknown(name: str) -> UsageError:
         f"there is no session called {name}{addresses.near(name, names)}",
         id="ErrorSessionNotFound",
         target=name,
-        hint="psexport sessions lists those that there are",
+        hint="see psexport sessions for those that there are",
     )
 
 
