@@ -125,8 +125,16 @@ def found(verdict: dict[str, Any], what: str) -> Iterable[str]:
     if what == "blocks":
         return [str(words)]
     if what == "shapes":
-        return {re.sub(r"''(,'')*", "''", re.sub(r"-?\d+", "0", one)) for one in words}
+        numbers = {re.sub(r"-?\d+(,\d+)*", "0", one) for one in words}
+        return {re.sub(r"''(,'')*", "''", one) for one in numbers}
+    if what == "strings":
+        return {word for word in words if not is_alphabet(word)}
     return words
+
+
+def is_alphabet(word: str) -> bool:
+    """Whether these are letters beyond ASCII, each once: how the guard knows a script."""
+    return not any(map(str.isascii, word)) and list(word) == sorted(set(word))
 
 
 def heard(host: Host) -> set[str]:
