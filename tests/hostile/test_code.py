@@ -133,7 +133,7 @@ def found(verdict: dict[str, Any], what: str) -> Iterable[str]:
 
 
 def is_alphabet(word: str) -> bool:
-    """Whether these are letters beyond ASCII, each once: how the guard knows a script."""
+    """Whether these are letters beyond ASCII, each once: what the guard compares."""
     return not any(map(str.isascii, word)) and list(word) == sorted(set(word))
 
 
