@@ -757,6 +757,15 @@ def test_what_is_rare(pwsh: str) -> None:
     assert catalogue.unreadable[0].id == "ErrorFromRemoteCommand"
 
 
+def test_kinds_of_functions_are_told_apart(pwsh: str) -> None:
+    with session(pwsh) as opened:
+        run(opened, "function Test-One { }\nfilter Test-Two { }")
+        for kind, name in (("FUNCTION", "Test-One"), ("FILTER", "Test-Two")):
+            for pattern in ("Test-*", name):
+                found = fetch(opened, pattern, types=CommandType[kind])
+                assert [one.name for one in found.commands] == [name]
+
+
 # ---- Help
 
 _HELPFUL = """

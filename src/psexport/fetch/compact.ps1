@@ -126,8 +126,10 @@
         foreach ($pattern in $Name) {
             if ($whole -or $pattern -notmatch '[*?[]') { $rest.Name += @($pattern) }
             else {
+                # This way one kind of function brings the others along.
                 foreach ($one in $invoke.GetCommands($pattern, $types, $true)) {
-                    if ($one.Visibility -eq 'Public') { $one }
+                    $is = $one.CommandType -band $types
+                    if ($is -and $one.Visibility -eq 'Public') { $one }
                 }
             }
         }
