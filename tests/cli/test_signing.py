@@ -49,6 +49,7 @@ def run(line: str) -> tuple[int, str, str]:
         "sign a.ps1 code.pfx -CertificatePasswordFile password",
         "sign a.ps1 code.crt -CertificateKey code.pem",
         "sign a.ps1, M code.pem",
+        "sign a.ps1 M -Certificate code.pem",
     ],
 )
 def test_what_is_signed_is_valid(folder: Path, line: str) -> None:

@@ -235,13 +235,12 @@ def _bind_positional(
         if texts.keys() & set(exclusive.names)
         for name in exclusive.names
     }
-    names = (
+    names = [
         name for name in verb.positional if name not in texts and name not in excluded
-    )
+    ]
     rest = list(values)
     while rest:
-        name = next(names, None)
-        if name is None:
+        if not names:
             raise UsageError(
                 f"There is no parameter for the value {rest[0]!r}",
                 id="PositionalParameterNotFound",
@@ -249,9 +248,11 @@ def _bind_positional(
                 hint=f"By position psexport {verb.name} takes "
                 f"{', '.join(verb.positional)}.",
             )
+        name = names.pop(0)
         taken = [rest.pop(0)]
         if verb.parameter(name).kind.many:
-            while rest and _is_joined(taken, rest[0]):
+            to_the_end = verb.open_ended and not names
+            while rest and (to_the_end or _is_joined(taken, rest[0])):
                 taken.append(rest.pop(0))
         texts[name] = taken
 

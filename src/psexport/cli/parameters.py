@@ -86,6 +86,8 @@ class Verb:
     """Something that psexport does.
 
     :ivar positional: names of the parameters that are taken by position, in order.
+    :ivar open_ended: whether the last of these that is free takes all that is left, as
+        a shell's ``*.ps1`` needs it.
     :ivar mandatory: those that must be given, or something that excludes them.
     :ivar ready: whether it is there yet.
     """
@@ -97,6 +99,7 @@ class Verb:
     mandatory: tuple[str, ...] = ()
     exclusive: tuple[Exclusive, ...] = ()
     ready: bool = True
+    open_ended: bool = False
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of exactly this name."""
@@ -606,6 +609,7 @@ VERBS: tuple[Verb, ...] = (
         ),
         ("Path",),
         ("Path",),
+        open_ended=True,
     ),
     Verb(
         "sign",
@@ -620,6 +624,7 @@ VERBS: tuple[Verb, ...] = (
         ),
         ("Path", "Certificate"),
         ("Path", "Certificate"),
+        open_ended=True,
     ),
     Verb(
         "doctor",
