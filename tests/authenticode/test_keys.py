@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -217,7 +219,7 @@ def test_keys_that_are_missing_or_wrong(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
     odd = pki.write(tmp_path / "ed.pem", edwards)
-    refused("ErrorCertificateUnreadable", certificate, odd)
+    refused("ErrorCertificateKeyUnsupported", certificate, odd)
     bare = pkcs12.serialize_key_and_certificates(
         b"x", None, leaf.certificate, None, NoEncryption()
     )
@@ -258,6 +260,26 @@ def test_passwords(form: str, leaf: pki.Identity, tmp_path: Path) -> None:
     assert asked == [str(path)]
 
 
+def test_an_encrypted_key_in_der(leaf: pki.Identity, tmp_path: Path) -> None:
+    certificate = pki.write(tmp_path / "c.pem", leaf.pem())
+    lock = BestAvailableEncryption(SECRET.encode())
+    encrypted = leaf.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, lock)
+    key = pki.write(tmp_path / "k.der", encrypted)
+    refused("ErrorCertificatePassword", certificate, key)
+    refused("ErrorCertificatePassword", certificate, key, password=lambda _: "wrong")
+    assert load_signer(certificate, key, password=lambda _: SECRET)
+
+
+def test_a_password_that_is_no_text(leaf: pki.Identity, tmp_path: Path) -> None:
+    """The environment of another locale: octets that are not UTF-8."""
+    octets = b"p\xe4sswort"
+    password = os.fsdecode(octets)
+    locked = pki.write(tmp_path / "a.pem", leaf.pem(key=True, password=octets))
+    assert load_signer(locked, password=lambda _: password)
+    other = pki.write(tmp_path / "a.pfx", leaf.pfx(SECRET.encode()))
+    refused("ErrorCertificatePassword", other, password=lambda _: password)
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -284,7 +306,12 @@ def test_files_that_are_none(data: bytes | None, tmp_path: Path) -> None:
         load_signer(tmp_path)
 
 
-FAILURES = (None, "ErrorCertificateUnreadable", "ErrorCertificatePassword")
+FAILURES = (
+    None,
+    "ErrorCertificateKeyUnsupported",
+    "ErrorCertificatePassword",
+    "ErrorCertificateUnreadable",
+)
 
 
 def failure(read: Callable[[], KeySource]) -> str | None:
@@ -306,7 +333,7 @@ def test_a_damaged_pfx_has_one_way_to_fail(at: int, delta: int, cut: bool) -> No
     if is_pfx(data):
         assert failure(lambda: read_pfx(data, "a.pfx", tell)) in FAILURES
     else:
-        assert failure(lambda: read_der(data, "a.pfx")) in FAILURES
+        assert failure(lambda: read_der(data, "a.pfx", None)) in FAILURES
 
 
 PEM = pki.issue("Fuzz").pem(key=True)
@@ -323,7 +350,7 @@ def test_a_damaged_pem_has_one_way_to_fail(at: int, delta: int) -> None:
 
 
 def test_where_a_password_comes_from(tmp_path: Path) -> None:
-    file = pki.write(tmp_path / "secret", b"\xef\xbb\xbffrom file\r\n")
+    file = pki.write(tmp_path / "secret", b"\xef\xbb\xbffrom file\r\nsecond line\n")
     environment = {"PSEXPORT_CERTIFICATE_PASSWORD": "from environment"}
 
     def prompt(target: str) -> str:

@@ -29,6 +29,7 @@ from .certificates import (
     usage_problem,
 )
 from .keys import KeySource, Password, SigningKey, open_source
+from .keys.hook import unsupported
 
 INCLUDE_CHAIN = ("signer", "notroot", "all")
 
@@ -182,12 +183,7 @@ def _require_usable(leaf: x509.Certificate, now: datetime) -> None:
     """Refuse a certificate that Windows would not take a script's signature from."""
     name = subject(leaf)
     if key_family(leaf) is None:
-        raise PSExportError(
-            f"The key of {name} is of a kind that cannot sign scripts",
-            id="ErrorCertificateKeyUnsupported",
-            target=name,
-            hint="Use RSA, or ECDSA on the curve P-256, P-384 or P-521.",
-        )
+        raise unsupported(name)
     if weak := weakness(leaf):
         raise PSExportError(
             f"The key of {name} is too weak: {weak}",

@@ -71,4 +71,4 @@ def _open_file(address: str, password: Password | None) -> KeySource:
         return read_pem(data, address, password)
     if is_pfx(data):
         return read_pfx(data, address, password)
-    return read_der(data, address)
+    return read_der(data, address, password)

@@ -66,6 +66,16 @@ def unreadable(target: str, why: str) -> PSExportError:
     )
 
 
+def unsupported(target: str) -> PSExportError:
+    """Error: the key of ``target`` is of a kind that Windows does not verify with."""
+    return PSExportError(
+        f"The key of {target} is of a kind that cannot sign scripts",
+        id="ErrorCertificateKeyUnsupported",
+        target=target,
+        hint="Use RSA, or ECDSA on the curve P-256, P-384 or P-521.",
+    )
+
+
 def ask_password(password: Password | None, target: str) -> str:
     """Return the password of ``target``.
 
@@ -76,9 +86,17 @@ def ask_password(password: Password | None, target: str) -> str:
             f"{target} is protected by a password, and none is given",
             id="ErrorCertificatePassword",
             target=target,
-            hint="Set PSEXPORT_CERTIFICATE_PASSWORD, or name a password file.",
+            hint="Set PSEXPORT_CERTIFICATE_PASSWORD, or give -CertificatePasswordFile.",
         )
     return password(target)
+
+
+def ask_secret(password: Password | None, target: str) -> bytes:
+    """Return the password of ``target`` as UTF-8, or as the octets that it came in.
+
+    :raises PSExportError: ``ErrorCertificatePassword`` if nobody can say it.
+    """
+    return ask_password(password, target).encode("utf-8", "surrogateescape")
 
 
 def wrong_password(target: str) -> PSExportError:

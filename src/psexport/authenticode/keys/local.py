@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from ..algorithms import SignatureAlgorithm
-from .hook import KeySource, unreadable
+from .hook import KeySource, unsupported
 
 
 class LocalKey:
@@ -26,8 +26,8 @@ class LocalKey:
 def local_source(key: object, target: str) -> KeySource:
     """Return the source for a key that :mod:`cryptography` has loaded.
 
-    :raises PSExportError: ``ErrorCertificateUnreadable`` for other kinds of keys.
+    :raises PSExportError: ``ErrorCertificateKeyUnsupported`` for other kinds of keys.
     """
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise unreadable(target, "its key is neither RSA nor ECDSA")
+        raise unsupported(target)
     return KeySource((), LocalKey(key), key.public_key())

@@ -22,7 +22,7 @@ def password_from(
 ) -> Password | None:
     """Return how to get the password: the file, else the variable, else the prompt.
 
-    The file is read when the password is needed; its last line end does not count.
+    The file is read when the password is needed; its first line is the password.
 
     :param prompt: asks a person; ``None`` where nobody can be asked.
     """
@@ -36,12 +36,12 @@ def password_from(
 
 def _read(path: Path) -> str:
     try:
-        text = path.read_text("utf-8-sig")
+        line = path.read_text("utf-8-sig").partition("\n")[0]
     except (OSError, UnicodeDecodeError):
         raise PSExportError(
             f"The password file {path} cannot be read",
             id="ErrorCertificatePassword",
             target=str(path),
-            hint="Give a text file in UTF-8 with the password on its only line.",
+            hint="Give a text file in UTF-8 with the password on its first line.",
         ) from None
-    return text.removesuffix("\n").removesuffix("\r")
+    return line.removesuffix("\r")

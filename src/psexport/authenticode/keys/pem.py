@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ..certificates import UNREADABLE, load_certificate
-from .hook import KeySource, Password, ask_password, unreadable, wrong_password
+from .hook import KeySource, Password, ask_secret, unreadable, wrong_password
 from .local import local_source
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
@@ -50,17 +50,18 @@ def _read_key(block: bytes, target: str, password: Password | None) -> KeySource
     # PKCS#8 says it in the label, the older form in a header: "Proc-Type: 4,ENCRYPTED".
     if b"ENCRYPTED" not in block:
         return local_source(load_pem_private_key(block, None), target)
-    secret = ask_password(password, target).encode()
+    secret = ask_secret(password, target)
     try:
         return local_source(load_pem_private_key(block, secret), target)
     except (ValueError, TypeError):
         raise wrong_password(target) from None
 
 
-def read_der(data: bytes, target: str) -> KeySource:
+def read_der(data: bytes, target: str, password: Password | None) -> KeySource:
     """Return what a DER file holds: a certificate, a PKCS#7 bundle, or a bare key.
 
-    :raises PSExportError: ``ErrorCertificateUnreadable``.
+    :raises PSExportError: ``ErrorCertificatePassword`` or
+        ``ErrorCertificateUnreadable``.
     """
     try:
         return KeySource((load_certificate(data),))
@@ -71,7 +72,12 @@ def read_der(data: bytes, target: str) -> KeySource:
     except UNREADABLE:
         pass
     try:
-        key = load_der_private_key(data, None)
+        return local_source(load_der_private_key(data, None), target)
+    except TypeError:  # it is encrypted
+        secret = ask_secret(password, target)
     except UNREADABLE:
         raise unreadable(target, "it is no PFX, PEM or certificate file") from None
-    return local_source(key, target)
+    try:
+        return local_source(load_der_private_key(data, secret), target)
+    except UNREADABLE:
+        raise wrong_password(target) from None

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from ..asn1 import reading
 from ..der import MalformedError
-from .hook import KeySource, Password, ask_password, unreadable, wrong_password
+from .hook import KeySource, Password, ask_secret, unreadable, wrong_password
 from .local import local_source
 
 
@@ -33,7 +33,7 @@ def read_pfx(data: bytes, target: str, password: Password | None) -> KeySource:
     """
     bundle = _open(data, target, None) or _open(data, target, b"")
     if bundle is None:
-        secret = ask_password(password, target).encode()
+        secret = ask_secret(password, target)
         bundle = _open(data, target, secret)
     if bundle is None:
         raise wrong_password(target)
@@ -50,7 +50,7 @@ def _open(
 ) -> pkcs12.PKCS12KeyAndCertificates | None:
     try:
         return pkcs12.load_pkcs12(data, password)
-    except ValueError:
-        return None  # the library says no more about a wrong password
+    except (TypeError, ValueError):
+        return None  # the library says no more about a password that does not fit
     except UnsupportedAlgorithm as error:
         raise unreadable(target, str(error)) from None
