@@ -83,7 +83,9 @@ def test_the_users_modules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @POSIX
-@pytest.mark.parametrize("spec", ["", " ", "/", "a\nb", "a\0b", "C:\\Modules\\x"])
+@pytest.mark.parametrize(
+    "spec", ["", " ", "/", "a\nb", "a\0b", "C:\\Modules\\x", "./#>", "./X?", "\udcff"]
+)
 def test_what_names_no_module(spec: str) -> None:
     with pytest.raises(UsageError) as caught:
         module_folder(spec, {})

@@ -30,6 +30,9 @@ FOLDER_EXISTS = "ExportProxyCommand_OutputDirectoryExists"
 CANNOT_CREATE = "ExportProxyCommand_CannotCreateOutputDirectory"
 CANNOT_WRITE = "ErrorCannotWriteModule"
 
+#: What names of files cannot hold everywhere where modules are carried to.
+_NOT_IN_NAMES = frozenset('\0\\:*?"<>|')
+
 
 def module_folder(spec: str, environ: Mapping[str, str] | None = None) -> Path:
     """Return the folder of a module, absolute, from what -OutputModule says.
@@ -51,7 +54,8 @@ def module_folder(spec: str, environ: Mapping[str, str] | None = None) -> Path:
     elif not (spec.startswith(".") or path.anchor):
         path = user_modules(os.environ if environ is None else environ) / path
     folder = Path(os.path.abspath(path))  # noqa: PTH100 - links are to be kept
-    if not folder.name:
+    is_text = not any("\ud800" <= character <= "\udfff" for character in folder.name)
+    if not folder.name or not is_text or _NOT_IN_NAMES & set(folder.name):
         raise _no_module(spec)
     return folder
 
@@ -263,7 +267,7 @@ def _remove(folder: Path) -> None:
 def _require_inside(name: str) -> None:
     """Make sure that a file stays in its folder: its name may come from a host."""
     parts = name.split("/")
-    if not all(parts) or {".", ".."} & set(parts) or set(name) & set('\0\\:*?"<>|'):
+    if not all(parts) or {".", ".."} & set(parts) or set(name) & _NOT_IN_NAMES:
         raise PSExportError(
             f"{name!r} is no name for a file of a module",
             id=CANNOT_WRITE,
