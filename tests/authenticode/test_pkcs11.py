@@ -105,7 +105,8 @@ def test_keys_of_a_token(
     identities: dict[str, pki.Identity],
     trust: Trust,
 ) -> None:
-    signer = load_signer(token.format(f";object={key};type=private"), password=tell)
+    named = f";model=SoftHSM%20v2;object={key};type=private"
+    signer = load_signer(token.format(named), password=tell)
     assert list(signer.chain) == identities[key].chain
     signed = sign_bytes(b"Get-Date", "a.ps1", signer, algorithm)
     found = verify_bytes(signed, "a.ps1", trust)
@@ -141,6 +142,8 @@ def test_the_module_from_the_environment(
         (";object=P-256", None, "ErrorCertificatePassword"),
         (";color=red", tell, "ErrorKeyServiceAddress"),
         (";object", tell, "ErrorKeyServiceAddress"),
+        (";object=%FF", tell, "ErrorKeyServiceAddress"),
+        (";object=P-256;model=Other", tell, "ErrorKeyService"),
     ],
 )
 def test_tokens_that_say_no(address: str, password, id: str, token: str) -> None:
@@ -160,7 +163,11 @@ def test_a_wrong_pin(token: str) -> None:
         "except PSExportError as error:\n"
         "    print(error.id)\n"
     )
-    for pin, said in ((PIN, ""), ("wrong", "ErrorCertificatePassword\n")):
+    for pin, said in (
+        (PIN, ""),
+        ("wrong", "ErrorCertificatePassword\n"),
+        (b"1\xff", "ErrorCertificatePassword\n"),
+    ):
         command = [sys.executable, "-c", code, token.format(";object=P-256"), pin]
         done = subprocess.run(command, capture_output=True, text=True)
         assert (done.stdout, done.stderr) == (said, "")
@@ -172,6 +179,7 @@ def test_a_wrong_pin(token: str) -> None:
         ("pkcs11:token=None?module-path={module}", "ErrorKeyService"),
         ("pkcs11:token=Build?module-path=/no/such/module.so", "ErrorKeyService"),
         ("pkcs11:token=Build", "ErrorKeyServiceAddress"),
+        ("pkcs11:token=Build?module-path=%FF", "ErrorKeyServiceAddress"),
         (
             "pkcs11:token=Build?module-path={module}&pin-source=file:/no/such",
             "ErrorCertificateUnreadable",
@@ -187,9 +195,14 @@ def test_addresses_that_lead_nowhere(
     assert caught.value.id == id
 
 
-def test_a_pin_in_the_address_is_refused_and_not_repeated(token: str) -> None:
+@pytest.mark.parametrize("place", [";object=P-256{}&{}", ";object=P-256;{1}{0}"])
+def test_a_pin_in_the_address_is_refused_and_not_repeated(
+    place: str, token: str
+) -> None:
+    path, question, query = token.partition("?")
+    address = path.format(place.format(question + query, f"pin-value={PIN}"))
     with pytest.raises(PSExportError) as caught:
-        load_signer(token.format(";object=P-256") + f"&pin-value={PIN}")
+        load_signer(address)
     assert caught.value.id == "ErrorKeyServiceAddress"
     assert PIN not in str(caught.value)
     assert PIN not in str(caught.value.target)

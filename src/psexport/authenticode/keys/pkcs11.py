@@ -29,7 +29,11 @@ from .hook import (
 )
 
 MODULE_VARIABLE = "PKCS11_MODULE"
-_ATTRIBUTES = frozenset({"token", "serial", "object", "id", "type"})
+#: Parts that are octets; all others are text.
+_OCTETS = frozenset({"id", "serial"})
+#: Parts that say which token it is, and what the library calls them.
+_OF_TOKEN = {"token": "label", "manufacturer": "manufacturer_id", "model": "model"}
+_ATTRIBUTES = frozenset({*_OF_TOKEN, "serial", "object", "id", "type"})
 _QUERY = frozenset({"module-path", "pin-source"})
 
 
@@ -63,7 +67,7 @@ def open_token(address: str, password: Password | None) -> KeySource:
     :raises PSExportError: the address names no key, the PIN is wrong, …
     """
     wanted = _parse(address)
-    module = wanted.get("module-path", b"").decode() or os.environ.get(MODULE_VARIABLE)
+    module = _text(wanted, "module-path") or os.environ.get(MODULE_VARIABLE)
     if not module:
         raise _bad_address(address, "it names no module-path")
     try:
@@ -71,22 +75,43 @@ def open_token(address: str, password: Password | None) -> KeySource:
     except ImportError:
         raise extra_missing(address, "pkcs11") from None
     try:
-        token = pkcs11.lib(module).get_token(
-            token_label=wanted["token"].decode() if "token" in wanted else None,
-            token_serial=wanted.get("serial"),
-        )
+        token = _find(pkcs11.lib(module), wanted, address)
         session = _log_in(token, _pin(wanted, token.label, password))
         try:
             return _read(session, wanted, address)
         except BaseException:
             session.close()
             raise
-    except (pkcs11.PinIncorrect, pkcs11.PinLenRange):
+    except (pkcs11.PinIncorrect, pkcs11.PinLenRange, UnicodeEncodeError):
         raise wrong_password(address) from None
     except pkcs11.PKCS11Error as error:
         raise service_failed(address, _reason(error)) from None
     except (RuntimeError, ValueError) as error:
         raise service_failed(address, error) from None
+
+
+def _find(library: Any, wanted: dict[str, bytes], address: str) -> Any:
+    """Return the one token that is wanted."""
+    import pkcs11
+
+    fitting = [
+        token
+        for token in library.get_tokens(
+            token_serial=wanted.get("serial"),
+            token_flags=pkcs11.TokenFlag.TOKEN_INITIALIZED,
+        )
+        if all(
+            _text(wanted, part) == getattr(token, name)
+            for part, name in _OF_TOKEN.items()
+            if part in wanted
+        )
+    ]
+    if not fitting:
+        raise service_failed(address, "there is no such token")
+    if len(fitting) > 1:
+        names = ", ".join(sorted(f"token={each.label}" for each in fitting))
+        raise service_failed(address, f"it may be any of {names}")
+    return fitting[0]
 
 
 def _log_in(token: Any, pin: str) -> Any:
@@ -105,7 +130,7 @@ def _read(session: Any, wanted: dict[str, bytes], address: str) -> KeySource:
     kind, value = pkcs11.Attribute.CLASS, pkcs11.Attribute.VALUE
     template: dict[Any, Any] = {kind: pkcs11.ObjectClass.PRIVATE_KEY}
     if "object" in wanted:
-        template[pkcs11.Attribute.LABEL] = wanted["object"].decode()
+        template[pkcs11.Attribute.LABEL] = _text(wanted, "object")
     if "id" in wanted:
         template[pkcs11.Attribute.ID] = wanted["id"]
     keys = list(session.get_objects(template))
@@ -123,7 +148,7 @@ def _read(session: Any, wanted: dict[str, bytes], address: str) -> KeySource:
 def _pin(wanted: dict[str, bytes], label: str, password: Password | None) -> str:
     if "pin-source" not in wanted:
         return ask_password(password, f"token {label}")
-    path = wanted["pin-source"].decode().removeprefix("file://").removeprefix("file:")
+    path = _text(wanted, "pin-source").removeprefix("file://").removeprefix("file:")
     try:
         return Path(path).read_text("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError):
@@ -138,11 +163,21 @@ def _parse(address: str) -> dict[str, bytes]:
         for part in filter(None, text.split(separator)):
             name, equals, value = part.partition("=")
             if name == "pin-value":
-                raise _bad_address(address.partition("?")[0], "it carries a PIN")
+                shown = address.partition("pin-value")[0].rstrip("?;&")
+                raise _bad_address(shown, "it carries a PIN")
             if not equals or name not in known:
                 raise _bad_address(address, f"it has an unknown part {name}")
             found[name] = unquote_to_bytes(value)
+    for name in found.keys() - _OCTETS:
+        try:
+            _text(found, name)
+        except UnicodeDecodeError:
+            raise _bad_address(address, f"its {name} is not UTF-8") from None
     return found
+
+
+def _text(wanted: dict[str, bytes], name: str) -> str:
+    return wanted.get(name, b"").decode()
 
 
 def _bad_address(address: str, why: str) -> PSExportError:
