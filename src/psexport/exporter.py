@@ -262,6 +262,9 @@ def _check_words(order: Order) -> None:
             target="ModuleVersion",
             hint="Write two to four numbers: 1.2.0.",
         )
+    for patterns in (order.command_name, order.format_type_name, order.module):
+        for pattern in patterns or ():
+            Wildcard(pattern)  # complains of what is none
 
 
 def _seal(order: Order, encoding: TextEncoding, prompt: Prompt | None) -> Seal | None:

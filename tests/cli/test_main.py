@@ -205,6 +205,11 @@ FAILS: list[tuple[str, int, str, str]] = [
     ("HOST ./file", 1, "ExportProxyCommand_CannotCreateOutputDirectory", "file"),
     ("HOST ./file/X", 1, "ExportProxyCommand_CannotCreateOutputDirectory", "file"),
     ("HOST /", 2, "ErrorModuleName", "Server01"),
+    # patterns
+    ("HOST ./X '[a'", 2, "WildcardPatternInvalid", "[a"),
+    ("HOST ./X Get-*,x[z-a]", 2, "WildcardPatternInvalid", "x[z-a]"),
+    ("HOST ./X -FormatTypeName 'System['", 2, "WildcardPatternInvalid", "System["),
+    ("HOST ./X -Module 'exch['", 2, "WildcardPatternInvalid", "exch["),
     # what the host has
     ("HOST ./X Nope", 1, "ErrorNoResultsFromRemoteEnd", ""),
     ("HOST ./X -FormatTypeName Nope", 1, "ErrorNoResultsFromRemoteEnd", ""),
