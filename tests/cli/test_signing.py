@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -108,6 +109,32 @@ def test_what_fails(folder: Path, line: str, code: int, id: str) -> None:
     assert len(stderr.splitlines()) == 1
     after = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     assert after == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "id"),
+    [
+        (PASSWORD.decode(), 0, ""),
+        ("wrong", 1, "[ErrorCertificatePassword]"),
+        (EOFError(), 1, "[ErrorPasswordMissing]"),
+        (KeyboardInterrupt(), 130, "Interrupted"),
+    ],
+)
+def test_a_password_that_is_asked_for(
+    folder: Path,
+    typed: str | BaseException,
+    code: int,
+    id: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = Mock(side_effect=[typed])
+    monkeypatch.setattr("getpass.getpass", asked)
+    terminal, stdout, stderr = io.StringIO(), io.StringIO(), io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    assert main(["sign", "a.ps1", "code.pfx"], stdout, stderr, terminal) == code
+    assert id in stderr.getvalue()
+    assert PASSWORD.decode() not in stdout.getvalue() + stderr.getvalue()
+    assert asked.call_args.args == ("Password of code.pfx: ",)
 
 
 def test_a_code_page_that_is_said(folder: Path) -> None:

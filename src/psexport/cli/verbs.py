@@ -112,7 +112,15 @@ def _prompt(console: Console, stdin: TextIO | None) -> Callable[[str], str] | No
         from getpass import getpass
 
         console.close()
-        return getpass(harmless(question))
+        try:
+            return getpass(harmless(question))
+        except EOFError:  # Ctrl-D, or a terminal that went away
+            raise PSExportError(
+                "No password was typed",
+                id="ErrorPasswordMissing",
+                target=question.rstrip(": "),
+                hint="Type it, or let it come from a file or the environment.",
+            ) from None
 
     return ask
 
