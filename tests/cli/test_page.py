@@ -148,7 +148,7 @@ def test_the_guid_is_the_host_s_to_judge(here: Path) -> None:
 
 @pytest.mark.parametrize(
     ("argument", "has"),
-    [("cert:", "Signing"), ("5", "Number"), ("'5'", "Other")],
+    [("cert:", "Signing"), ("5", "Number"), ("0", "Number"), ("'5'", "Other")],
 )
 def test_the_variant_that_arguments_give(argument: str, has: str, here: Path) -> None:
     line = ["pwsh:", "./X", "Get-Variant", "-Module", "Variant", "-ArgumentList"]

@@ -121,7 +121,7 @@
         $rest = @{ CommandType = $types; ListImported = $true }
         if ($Module) { $rest.Module = $Module }
         if ($specifications) { $rest.FullyQualifiedModule = $specifications }
-        if ($ArgumentList) { $rest.ArgumentList = $ArgumentList }
+        if ($ArgumentList.Count) { $rest.ArgumentList = $ArgumentList }
         $whole = $rest.Count -gt 2 -or $types -band 0x70    # scripts and programs
         foreach ($pattern in $Name) {
             if ($whole -or $pattern -notmatch '[*?[]') { $rest.Name += @($pattern) }
