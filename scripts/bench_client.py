@@ -51,6 +51,7 @@ def _discard(pwsh: str, configuration: str, road: str) -> int:
         PipelineState,
         Question,
     )
+    from psexport.transport.local import ENVIRONMENT
     from psexport.transport.outofproc import OutOfProcessSession
 
     request = FetchRequest(
@@ -72,7 +73,9 @@ def _discard(pwsh: str, configuration: str, road: str) -> int:
     )
     command = [pwsh, "-s", "-NoLogo", "-NoProfile", "-ConfigurationFile", configuration]
     limits = Limits(silence=3600)
-    with OutOfProcessSession(command, name="bench", limits=limits) as session:
+    with OutOfProcessSession(
+        command, name="bench", limits=limits, environment=ENVIRONMENT
+    ) as session:
         for question in questions:
             with session.ask(question) as answer:
                 state = [record.state for record in answer][-1]

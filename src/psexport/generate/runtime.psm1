@@ -897,7 +897,11 @@ function Initialize-PSExport {
     [CmdletBinding()]
     param([AllowNull()] [object] $Override, [AllowNull()] [object] $Option)
     try {
-        Set-PSExportSetting (Get-PSExportEnvironment) 'environment variable'
+        # To look first is quicker than a table of no settings, at each import.
+        $prefix = 'PSEXPORT_' + ($script:PSExport.Name -replace '[^A-Za-z0-9]', '_') + '_'
+        if ([Environment]::GetEnvironmentVariables().Keys -like "$prefix*") {
+            Set-PSExportSetting (Get-PSExportEnvironment $prefix) 'environment variable'
+        }
         foreach ($given in $Override, $Option) {
             if ($null -ne $given) { Set-PSExportSetting (ConvertTo-PSExportTable $given) }
         }
@@ -906,8 +910,10 @@ function Initialize-PSExport {
         $script:PSExport.Endpoint = @{ Transport = 'None' }
         throw
     }
-    Register-PSExportCleanup
-    if ($script:PSExport.Endpoint['Commands']) { Add-PSExportControl }
+    if ($script:PSExport.Endpoint['Commands']) {
+        Register-PSExportCleanup
+        Add-PSExportControl
+    }
 }
 
 
@@ -915,16 +921,17 @@ function Get-PSExportEnvironment {
     <#
     .SYNOPSIS
     The settings in environment variables PSEXPORT_<module>_<setting>.
+    .PARAMETER Prefix
+    How their names begin.
     #>
     [CmdletBinding()]
     [OutputType([hashtable])]
-    param()
+    param([string] $Prefix)
     $found = @{}
-    $prefix = 'PSEXPORT_' + ($script:PSExport.Name -replace '[^A-Za-z0-9]', '_') + '_'
     $variables = [Environment]::GetEnvironmentVariables()
     foreach ($variable in @($variables.Keys)) {
-        if (-not "$variable".StartsWith($prefix, 'OrdinalIgnoreCase')) { continue }
-        $name = "$variable".Substring($prefix.Length)
+        if (-not "$variable".StartsWith($Prefix, 'OrdinalIgnoreCase')) { continue }
+        $name = "$variable".Substring($Prefix.Length)
         if ($script:PSExportKnown.ContainsKey($name)) {
             if ($variables[$variable]) { $found[$name] = $variables[$variable] }
         } elseif (-not $name.Contains('_')) {
@@ -1186,7 +1193,10 @@ function Use-PSExportRunspace {
     $state = $script:PSExportState
     $state.Runspace = $Runspace
     $state.Session = $Session
-    if (-not $state.Checked) { Test-PSExportHost $Runspace.GetApplicationPrivateData() }
+    if (-not $state.Checked) {
+        Register-PSExportCleanup
+        Test-PSExportHost $Runspace.GetApplicationPrivateData()
+    }
     $Runspace
 }
 
@@ -1901,11 +1911,13 @@ function Register-PSExportCleanup {
     <#
     .SYNOPSIS
     Closes the module's sessions when it is removed, or its shell or runspace ends.
+    .DESCRIPTION
+    Not before there is something to close: an import is to be quick.
     #>
     [CmdletBinding()]
     param()
     $module = $ExecutionContext.SessionState.Module
-    if (-not $module) { return }
+    if (-not $module -or $script:PSExportState.Exiting) { return }
     $module.OnRemove = { Unregister-PSExportCleanup }
     $exiting = $ExecutionContext.Events.SubscribeEvent($null, 'PowerShell.Exiting',
         'PowerShell.Exiting', $null, { & $close }, $true, $false)

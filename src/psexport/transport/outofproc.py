@@ -17,7 +17,8 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from ..errors import TransportError
 from . import psrp
@@ -68,6 +69,7 @@ class OutOfProcessSession(Session):
     :param limits: how long to wait.
     :param runspaces: how many pipelines to run at the same time.
     :param terminal: whether the program needs the terminal, to ask a person.
+    :param environment: variables that the program gets unless they are set here.
     :param explain: knows the program's own ways to fail.
     :raises TransportError: the session cannot be opened; nothing is left running.
     """
@@ -80,6 +82,7 @@ class OutOfProcessSession(Session):
         limits: Limits,
         runspaces: int = 1,
         terminal: bool = False,
+        environment: Mapping[str, str] = MappingProxyType({}),
         explain: Explain | None = None,
     ) -> None:
         self.name = name
@@ -95,7 +98,9 @@ class OutOfProcessSession(Session):
         self._buffered = 0
         self._waiting = 0
         self._banner: list[str] = []
-        self._process = Process(command, said=self._heard, terminal=terminal)
+        self._process = Process(
+            command, said=self._heard, terminal=terminal, environment=environment
+        )
         self._outbox = Outbox(self._process.write)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

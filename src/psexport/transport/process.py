@@ -16,7 +16,8 @@ import subprocess
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import IO
 
 from ..errors import TransportError
@@ -33,6 +34,7 @@ class Process:
 
     :param command: program and arguments; no shell is involved.
     :param terminal: whether it needs the terminal of this process.
+    :param environment: variables that it gets unless they are set here.
     :param said: called, from a thread of its own, with each line that comes on
         standard error, as text.
     :raises TransportError: it cannot be started (id ``ErrorSessionOpen``).
@@ -44,6 +46,7 @@ class Process:
         *,
         said: Callable[[str], None],
         terminal: bool = False,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.command = tuple(command)
         posix = os.name == "posix"
@@ -58,6 +61,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=256 * 1024,
+                env={**environment, **os.environ},
                 start_new_session=self._group,
                 creationflags=flags,
             )
