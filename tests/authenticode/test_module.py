@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,9 +131,20 @@ def sign_by_another(module: Path) -> None:
     sign_paths([module / "M.psm1"], signer_of(pki.issue("Another")))
 
 
+def link_outside(module: Path) -> None:
+    (module / "again").symlink_to(module / "en-US")
+    (module.parent / "elsewhere").mkdir()
+    (module / "lib").symlink_to(module.parent / "elsewhere")
+
+
 @pytest.mark.parametrize(
     ("damage", "id"),
     [
+        pytest.param(
+            link_outside,
+            "ErrorModuleLink",
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="needs links"),
+        ),
         (change_arguments, "ErrorModuleFileChanged"),
         (drop_help, "ErrorModuleFileMissing"),
         (add_xml, "ErrorModuleFileNotListed"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -325,9 +326,13 @@ def test_modes_and_links_are_kept(signer: Signer, tmp_path: Path) -> None:
     (folder / "link.ps1").symlink_to(script)
     (folder / "out.ps1").symlink_to(outside)
     (folder / "loop").symlink_to(folder)
+    (folder / "away").symlink_to(tmp_path)
     result = sign_paths([folder], signer)
     assert [each.path for each in result.files] == [str(script.resolve())]
-    assert [each.id for each in result.skipped] == ["ErrorSigningLinkOutside"]
+    assert [(Path(each.path).name, each.id) for each in result.skipped] == [
+        ("away", "ErrorSigningLinkOutside"),
+        ("out.ps1", "ErrorSigningLinkOutside"),
+    ]
     assert script.stat().st_mode & 0o777 == 0o751
     assert (folder / "link.ps1").is_symlink()
     assert outside.read_bytes() == b"Get-Date"
@@ -338,17 +343,36 @@ def test_modes_and_links_are_kept(signer: Signer, tmp_path: Path) -> None:
 def test_a_failing_write_leaves_the_file(
     signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = pki.write(tmp_path / "a.ps1", b"Get-Date")
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
+    paths = [pki.write(tmp_path / name, b"Get-Date") for name in ("a.ps1", "b.ps1")]
+    works = Mock(side_effect=[None, OSError(28, "No space left on device")])
+    monkeypatch.setattr(os, "fsync", works)
     with pytest.raises(PSExportError) as caught:
-        sign_paths([path], signer)
+        sign_paths(paths, signer)
     assert caught.value.id == "ErrorFileUnwritable"
-    assert list(tmp_path.iterdir()) == [path]
-    assert path.read_bytes() == b"Get-Date"
+    assert sorted(tmp_path.iterdir()) == paths
+    assert [path.read_bytes() for path in paths] == [b"Get-Date"] * 2
+
+
+def test_what_a_file_is_to_the_system_is_kept(
+    signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"{'n' * 240}.ps1"  # there is hardly room for a longer name beside it
+    path = pki.write(tmp_path / name, b"Get-Date")
+    os.utime(path, (1, 1))
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        os.chown(path, 1234, 4321)
+        path.chmod(0o4750)
+    before = path.stat()
+    sign_paths([path], signer)
+    after = path.stat()
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+    assert after.st_mode == before.st_mode
+    assert after.st_mtime > 1000  # it is a new version of the file
+    monkeypatch.setattr(os, "access", lambda file, mode: mode != os.W_OK)
+    signed = path.read_bytes()
+    with pytest.raises(PSExportError, match="write-protected"):
+        sign_paths([path], signer)
+    assert path.read_bytes() == signed
 
 
 def test_a_file_that_changes_meanwhile_is_left(
@@ -370,13 +394,13 @@ def test_what_is_on_the_disk_is_verified(
     signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = pki.write(tmp_path / "a.ps1", b"Get-Date")
-    genuine = sign_module._replace
+    genuine = sign_module.replace_files
 
-    def converting(plan) -> None:
-        genuine(plan)
+    def converting(plans) -> None:
+        genuine(plans)
         path.write_bytes(path.read_bytes().replace(b"Get", b"get"))
 
-    monkeypatch.setattr(sign_module, "_replace", converting)
+    monkeypatch.setattr(sign_module, "replace_files", converting)
     with pytest.raises(PSExportError) as caught:
         sign_paths([path], signer)
     assert caught.value.id == "ErrorSigningVerification"

@@ -12,10 +12,14 @@ from ..errors import PSExportError
 
 @dataclass(frozen=True)
 class Listed:
-    """What one path named: a file, or a folder with all files below it."""
+    """What one path named: a file, or a folder with all files below it.
+
+    :ivar links: links out of the folder to other folders, which are not followed.
+    """
 
     folder: Path | None
     files: tuple[Path, ...]
+    links: tuple[Path, ...] = ()
 
 
 def list_files(paths: Iterable[str | Path]) -> Iterator[Listed]:
@@ -27,7 +31,7 @@ def list_files(paths: Iterable[str | Path]) -> Iterator[Listed]:
     """
     for path in map(Path, paths):
         if path.is_dir():
-            yield Listed(path, tuple(_below(path)))
+            yield _below(path)
         elif path.is_file():
             yield Listed(None, (path,))
         else:
@@ -39,16 +43,24 @@ def list_files(paths: Iterable[str | Path]) -> Iterator[Listed]:
             )
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path) -> Listed:
+    files: list[Path] = []
+    links: list[Path] = []
+    whole = folder.resolve()
+
     def fail(error: OSError) -> None:
         raise unreadable(Path(error.filename or folder), error)
 
     for parent, folders, names in os.walk(folder, onerror=fail):
         folders.sort()
-        for name in sorted(names):
-            path = Path(parent, name)
-            if path.is_file():
-                yield path
+        below = [Path(parent, name) for name in folders]
+        links += [
+            path
+            for path in below
+            if path.is_symlink() and not path.resolve().is_relative_to(whole)
+        ]
+        files += filter(Path.is_file, (Path(parent, name) for name in sorted(names)))
+    return Listed(folder, tuple(files), tuple(links))
 
 
 def read(path: Path) -> bytes:

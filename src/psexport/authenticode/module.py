@@ -52,6 +52,10 @@ def verify_paths(
         if folder is None:
             continue
         problems += _one_signer(folder, list(signatures.values()))
+        problems += [
+            Problem(str(link), "ErrorModuleLink", "What it links to is not checked.")
+            for link in listed.links
+        ]
         others = [each for each in listed.files if each not in signatures]
         vouched: set[Path] = set()
         for manifest in signatures:

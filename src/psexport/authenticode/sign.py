@@ -1,18 +1,14 @@
 """Signing: bytes in, signed bytes out; and the verb that does it to files.
 
-``sign_paths`` refuses before it writes: all files are signed in memory, then each is
-replaced in one step, then read back and verified.
+``sign_paths`` refuses before it writes: all files are signed in memory, then written,
+then each is replaced in one step, then read back and verified.
 """
 
 from __future__ import annotations
 
 import codecs
 import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import PSExportError
@@ -34,6 +30,7 @@ from .envelope import (
     write_block,
 )
 from .listing import list_files, read
+from .replacing import Replacement, replace_files
 from .results import FileSignature, Problem, SignedFile, Signing
 from .signer import Signer
 from .spc import indirect_data
@@ -181,14 +178,6 @@ def require_signable_encoding(encoding: str) -> None:
         raise _unsignable(encoding, encoding)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    path: Path
-    before: bytes
-    after: bytes
-    replaced: bool
-
-
 def sign_paths(
     paths: Iterable[str | Path],
     signer: Signer,
@@ -209,17 +198,25 @@ def sign_paths(
         ``ErrorFileUnwritable``, ``ErrorSigningNothing`` if no file can be signed,
         ``ErrorSigningVerification`` if what is on the disk then is not right.
     """
-    plans: dict[Path, _Plan] = {}
+    plans: dict[Path, Replacement] = {}
     skipped: list[Problem] = []
     for listed in list_files(paths):
+        skipped += [
+            Problem(
+                str(link),
+                "ErrorSigningLinkOutside",
+                "It is a link to a folder elsewhere.",
+            )
+            for link in listed.links
+        ]
         for file in listed.files:
             path = file.resolve()
             if why := _why_skipped(path, listed.folder):
                 skipped.append(Problem(str(file), *why))
             elif path not in plans:
-                data = read(path)
+                before = read(path)
                 after = sign_bytes(
-                    data,
+                    before,
                     str(path),
                     signer,
                     hash_algorithm,
@@ -227,16 +224,14 @@ def sign_paths(
                     timestamp,
                     code_page=code_page,
                 )
-                replaced = strip_block(data, _kind(path.name)) != data
-                plans[path] = _Plan(path, data, after, replaced)
+                plans[path] = Replacement(path, before, after)
     if not plans:
         raise PSExportError(
             "There is no file to sign",
             id="ErrorSigningNothing",
             hint="Name script files, or a folder that has some.",
         )
-    for plan in plans.values():
-        _replace(plan)
+    replace_files(plans.values())
     return Signing(
         tuple(_verified(each, code_page) for each in plans.values()), tuple(skipped)
     )
@@ -253,45 +248,15 @@ def _why_skipped(path: Path, folder: Path | None) -> tuple[str, str] | None:
     return None
 
 
-def _replace(plan: _Plan) -> None:
-    """Put the signed file in the place of the old one, in one step."""
-    path = plan.path
-    if read(path) != plan.before:
-        raise _unwritable(path, "another program has changed it meanwhile")
-    temporary: Path | None = None
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(plan.after)
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(path, temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise _unwritable(path, error.strerror or str(error)) from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _unwritable(path: Path, why: str) -> PSExportError:
-    return PSExportError(
-        f"{path} cannot be written: {why}",
-        id="ErrorFileUnwritable",
-        target=str(path),
-        hint="Check the rights to the file and its folder, and the space there.",
-    )
-
-
-def _verified(plan: _Plan, code_page: str | None) -> SignedFile:
+def _verified(plan: Replacement, code_page: str | None) -> SignedFile:
     """Verify what is on the disk, whatever we think that we wrote."""
     data = read(plan.path)
+    replaced = strip_block(plan.before, _kind(plan.path.name)) != plan.before
     return SignedFile(
         path=str(plan.path),
         length=len(data),
         sha256=hashlib.sha256(data).hexdigest().upper(),
-        replaced=plan.replaced,
+        replaced=replaced,
         signature=require_signed(data, str(plan.path), code_page=code_page),
     )
 
