@@ -22,6 +22,7 @@ from windows_host import BRIEF, PATIENT, ask, connect, output, spec
 from wsman_server import (
     ADMIN,
     Drop,
+    Effect,
     Endpoint,
     Fault,
     Half,
@@ -663,14 +664,22 @@ def test_idle_connections_that_the_host_closes(kind: str, pwsh: str) -> None:
 
 
 @pytest.mark.engine
-def test_a_shell_whose_birth_went_unheard_is_removed(pwsh: str) -> None:
-    for effect in (Reset(after=True), Half()):
-        faults = (Fault("create", effect),)
-        with WsmanServer(pwsh=pwsh, auth=["ntlm"], faults=faults) as server:
-            with pytest.raises(TransportError):
-                connect(spec(server, Authentication="NTLM"))
-            assert "Delete" in server.operations
-            assert not server.open_shells
+@pytest.mark.parametrize("kind", ["winrm", "winrs"])
+@pytest.mark.parametrize(
+    ("effect", "seconds"), [(Reset(after=True), 30), (Half(), 30), (Stall(1.5, stubborn=True), 1)]
+)
+def test_a_shell_whose_birth_went_unheard_is_removed(
+    kind: str, effect: Effect, seconds: float, pwsh: str
+) -> None:
+    """Also if it is born only after nobody waited for it any more."""
+    faults = (Fault("create", effect),)
+    with WsmanServer(pwsh=pwsh, auth=["ntlm"], faults=faults) as server:
+        where = spec(server, kind=kind, Authentication="NTLM")
+        with pytest.raises(TransportError):
+            connect(where, limits=Limits(open=seconds, silence=30, close=10))
+        last = next(e for e in reversed(server.exchanges) if e.operation == "Delete")
+        assert last.status == 200  # there was something to delete
+        assert not server.open_shells
 
 
 @pytest.mark.engine

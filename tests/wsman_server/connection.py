@@ -297,8 +297,8 @@ class Connection(BaseHTTPRequestHandler):
                 return replace(proceed(), then_reset=True)
             case Reset():
                 self._reset()
-            case Stall(seconds=seconds):
-                self._stall(seconds)
+            case Stall(seconds=seconds, stubborn=stubborn):
+                self._stall(seconds, stubborn=stubborn)
                 return proceed()
             case Half(part=part):
                 return replace(proceed(), part=part, then_close=True)
@@ -344,10 +344,11 @@ class Connection(BaseHTTPRequestHandler):
             self.request.close()
         raise ConnectionLostError
 
-    def _stall(self, seconds: float | None) -> None:
+    def _stall(self, seconds: float | None, *, stubborn: bool = False) -> None:
         deadline = None if seconds is None else time.monotonic() + seconds
         while deadline is None or time.monotonic() < deadline:
-            if self.owner.stopping.wait(_LOOK_SECONDS) or self._gone():
+            stopping = self.owner.stopping.wait(_LOOK_SECONDS)
+            if stopping or (not stubborn and self._gone()):
                 raise ConnectionLostError
 
     def _gone(self) -> bool:

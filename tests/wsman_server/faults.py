@@ -44,9 +44,13 @@ class Reset:
 
 @dataclass(frozen=True)
 class Stall:
-    """Wait, then carry on; without `seconds`, never answer."""
+    """Wait, then carry on; without `seconds`, never answer.
+
+    A `stubborn` host carries on even if nobody waits for it any more.
+    """
 
     seconds: float | None = None
+    stubborn: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,11 @@ _Result = TypeVar("_Result")
 _TICK = 0.5
 
 
+def left(deadline: float) -> float:
+    """Seconds until a time of the monotonic clock; 0 when it is over."""
+    return max(deadline - time.monotonic(), 0.0)
+
+
 def patiently(wire: Wire, work: Callable[[], _Result], seconds: float) -> _Result:
     """Do something with a wire in a thread, and wait for it for so long at most.
 
@@ -45,7 +50,7 @@ class Task(Generic[_Result]):
         """What came of it, or its exception, or after so long that of its silence."""
         deadline = time.monotonic() + seconds
         try:
-            while not self._done.wait(min(_TICK, max(deadline - time.monotonic(), 0))):
+            while not self._done.wait(min(_TICK, left(deadline))):
                 if time.monotonic() >= deadline:
                     raise http_failures.silence(self.wire.connection, self.wire.step)
         except BaseException:
@@ -64,4 +69,4 @@ class Task(Generic[_Result]):
         self._done.set()
 
 
-__all__ = ["Task", "patiently"]
+__all__ = ["Task", "left", "patiently"]

@@ -17,6 +17,7 @@ import contextlib
 import math
 import re
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -39,9 +40,10 @@ from .base import (
     Session,
     Stream,
 )
+from .hosted import HostedShell
 from .recovery import again
-from .task import Task, patiently
-from .wire import Wire
+from .task import Task, left
+from .wire import RedirectedError, Wire
 from .wires import Wires
 from .wsman_faults import Fault
 
@@ -100,18 +102,21 @@ class WinrsSession(Session):
         self.name = connection.name
         self.limits = limits
         self.wires = Wires(connection, secret)
-        self.shell = ""
+        self._hosted = HostedShell(self.wires, str(uuid.uuid4()).upper())
         self._closed = False
         self._answers: set[_Answer] = set()
         try:
-            self.shell = self.run(
-                lambda protocol: protocol.open_shell(codepage=_UTF8), limits.open
-            )
+            self._hosted.create(self._create, limits.open)
         except BaseException:
             self.close()
             raise
         self.wires.phase = "run"
-        self.greeting = Greeting(warnings=logon.warnings(connection))
+        self.greeting = Greeting(warnings=logon.warnings(self.wires.connection))
+
+    @property
+    def shell(self) -> str:
+        """The shell's id."""
+        return self._hosted.id
 
     def ask(self, question: Question) -> Answer:
         """Put a question to the host; see :meth:`Session.ask`."""
@@ -149,14 +154,7 @@ class WinrsSession(Session):
         for answer in tuple(self._answers):
             answer.abandon()
         try:
-            if self.shell:
-                with contextlib.suppress(TransportError):
-                    self.run(
-                        lambda protocol: protocol.close_shell(
-                            self.shell, close_session=False
-                        ),
-                        self.limits.close,
-                    )
+            self._hosted.remove(self._delete, self.limits.close)
         finally:
             self.wires.end()
 
@@ -164,8 +162,7 @@ class WinrsSession(Session):
 
     def run(self, work: Callable[[Protocol], _Result], seconds: float) -> _Result:
         """Do something with the shell, over a wire of its own, in bounded time."""
-        with self.wires.one() as wire:
-            return patiently(wire, lambda: self.attempt(wire, work, seconds), seconds)
+        return self._hosted.run(lambda wire: self._speak(wire, work, seconds), seconds)
 
     def attempt(
         self, wire: Wire, work: Callable[[Protocol], _Result], seconds: float
@@ -174,16 +171,37 @@ class WinrsSession(Session):
 
         :raises TransportError: also for what the host faults, or says without sense.
         """
-        where, phase = self.wires.connection, self.wires.phase
+        try:
+            return self._speak(wire, work, seconds)
+        except Fault as fault:
+            refusal = fault
+        raise self._hosted.explained(refusal)
+
+    def _create(self, wire: Wire) -> str:
+        def create(protocol: Protocol) -> str:
+            protocol.transport = _Naming(wire, self.shell)  # type: ignore[assignment]
+            return protocol.open_shell(codepage=_UTF8)
+
+        return self._speak(wire, create, self.limits.open)
+
+    def _delete(self, wire: Wire, seconds: float) -> None:
+        def delete(protocol: Protocol) -> None:
+            protocol.close_shell(self.shell, close_session=False)
+
+        self._speak(wire, delete, seconds)
+
+    def _speak(
+        self, wire: Wire, work: Callable[[Protocol], _Result], seconds: float
+    ) -> _Result:
         try:
             return work(_protocol(wire, seconds))
-        except PSExportError:
+        except (PSExportError, Fault, RedirectedError):
             raise
-        except Fault as fault:
-            failure = wsman_faults.explain(fault, where, phase)
         except Exception as error:  # whatever pywinrm stumbles over in an answer
             failure = http_failures.nonsense(
-                where, f"an answer that is not one ({error!r:.200})", phase
+                self.wires.connection,
+                f"an answer that is not one ({error!r:.200})",
+                self.wires.phase,
             )
         raise failure
 
@@ -267,7 +285,7 @@ class _Answer(Answer):
             if self.stopped():
                 return Record(Stream.STATE, b"", PipelineState.STOPPED)
             try:
-                said = self._task.result(max(deadline - time.monotonic(), 0.0))
+                said = self._task.result(left(deadline))
             except TransportError as error:
                 if self.stopped():
                     continue
@@ -414,6 +432,18 @@ def _protocol(wire: Wire, seconds: float) -> Protocol:
     made.transport = wire  # type: ignore[assignment]
     wire.seconds = max(seconds, whole + _GRACE)
     return made
+
+
+class _Naming:
+    """A transport for pywinrm, which gives the shell that is made an id from here."""
+
+    def __init__(self, wire: Wire, shell: str) -> None:
+        self._wire = wire
+        self._shell = shell
+
+    def send_message(self, message: str) -> bytes:
+        named = f'<rsp:Shell ShellId="{self._shell}">'
+        return self._wire.send_message(message.replace("<rsp:Shell>", named))
 
 
 @cache

@@ -26,7 +26,7 @@ from typing import NamedTuple, TypeVar
 from ..connection import Connection
 from ..errors import TransportError
 from ..secret import Secret
-from . import logon, psrp, wsman_faults
+from . import logon, psrp
 from .base import (
     Answer,
     Greeting,
@@ -38,11 +38,12 @@ from .base import (
     Stream,
 )
 from .continuity import Continuity
+from .hosted import HostedShell
 from .psrp import Outgoing
 from .recovery import again
 from .sender import FRAGMENT, Sender
-from .task import Task, patiently
-from .wire import MAX_REDIRECTIONS, RedirectedError, Wire
+from .task import Task, left, patiently
+from .wire import RedirectedError, Wire
 from .wires import Wires
 from .wsman_faults import Fault
 from .wsman_shell import DEFAULT_CONFIGURATION, RESOURCE, Address, Received, Shell
@@ -80,23 +81,19 @@ class WsmanSession(Session):
         self._wires = Wires(connection, secret)
         self._client = psrp.Client(runspaces=RUNSPACES, fragment_size=FRAGMENT)
         configuration = connection.configuration_name or DEFAULT_CONFIGURATION
-        self._address = Address(
-            resource=configuration
+        self._resource = (
+            configuration
             if configuration.startswith(RESOURCE)
-            else RESOURCE + configuration,
-            shell=str(self._client.runspace_id).upper(),
-            session=str(uuid.uuid4()),
+            else RESOURCE + configuration
         )
+        self._id = str(uuid.uuid4())
+        self._hosted = HostedShell(self._wires, str(self._client.runspace_id).upper())
         #: Guards the client and all below; notified when an answer is over.
         self._changed = threading.Condition(threading.RLock())
         self._answers: dict[uuid.UUID, _Answer] = {}
         self._sender = Sender(limits.silence)
         #: Held while a question is put: one after another.
         self._asking = threading.Lock()
-        #: Whether there is a shell; and the wire over which one was asked for, which
-        #: knows whether there may be one.
-        self._created = False
-        self._creator: Wire | None = None
         self._opened: psrp.Opened | None = None
         self._failure: TransportError | None = None
         self._closed = False
@@ -142,8 +139,10 @@ class WsmanSession(Session):
                     answer.wire.abort()
             self._changed.notify_all()
         try:
-            if self._created or (self._creator and self._creator.reached):
-                self._delete()
+            self._hosted.remove(
+                lambda wire, seconds: self._over(wire).delete(seconds),
+                self._limits.close,
+            )
         finally:
             self._wires.end()
 
@@ -153,54 +152,26 @@ class WsmanSession(Session):
         deadline = time.monotonic() + self._limits.open
         self._client.open()
         fragments = b"".join(piece.data for piece in self._client.outgoing())
-        for _ in range(MAX_REDIRECTIONS + 1):
-            try:
-                self._address = self._run(
-                    lambda shell: self._create(shell, fragments), _left(deadline)
-                )
-                break
-            except RedirectedError as elsewhere:
-                self._wires.connection = elsewhere.connection
-                self._wires.drop()
-        else:
-            raise self._error("sends this session on and on", "ErrorRedirected")
+        self._hosted.create(
+            lambda wire: self._over(wire).create(fragments, self._limits.open),
+            self._limits.open,
+        )
         while self._opened is None:
             heard = self._run(
-                lambda shell: self._poll(shell, None, lambda: _left(deadline) == 0),
-                _left(deadline),
+                lambda shell: self._poll(shell, None, lambda: left(deadline) == 0),
+                left(deadline),
             )
             with self._changed:
                 self._take_in(None, heard)
                 self._check()
                 pieces = deque(self._client.outgoing())
-            self._send(pieces, _left(deadline))
+            self._send(pieces, left(deadline))
         return Greeting(
             str(self._client.runspace_id),
             self._opened.private_data,
             RUNSPACES,
             warnings=logon.warnings(self._wires.connection),
         )
-
-    def _create(self, shell: Shell, fragments: bytes) -> Address:
-        self._creator = shell.wire
-        try:
-            address = shell.create(fragments, self._limits.open)
-        except Fault as fault:
-            if fault.code != wsman_faults.TIMED_OUT:
-                self._creator = None
-            raise
-        self._created = True
-        return address
-
-    def _delete(self) -> None:
-        """Delete the shell; what goes wrong then is nobody's business any more."""
-        deadline = time.monotonic() + self._limits.close
-        for _ in range(2):
-            with contextlib.suppress(TransportError, RedirectedError):
-                self._run(lambda shell: shell.delete(_left(deadline)), _left(deadline))
-                return
-            if time.monotonic() >= deadline:
-                return
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -217,23 +188,13 @@ class WsmanSession(Session):
             hint="open a new session and try again",
         )
 
+    def _over(self, wire: Wire) -> Shell:
+        """The shell, over a wire."""
+        return Shell(wire, Address(self._resource, self._hosted.id, self._id))
+
     def _run(self, work: Callable[[Shell], _Result], seconds: float) -> _Result:
-        """Do something with the shell, over a wire of its own, in bounded time.
-
-        :raises TransportError: also for what the host faults.
-        """
-        with self._wires.one() as wire:
-            try:
-                return patiently(
-                    wire, lambda: work(Shell(wire, self._address)), seconds
-                )
-            except Fault as fault:
-                refusal = fault
-        # A fault is an answer: the wire is as good as before.
-        raise self._explained(refusal)
-
-    def _explained(self, fault: Fault) -> TransportError:
-        return wsman_faults.explain(fault, self._wires.connection, self._wires.phase)
+        """Do something with the shell, over a wire of its own, in bounded time."""
+        return self._hosted.run(lambda wire: work(self._over(wire)), seconds)
 
     # Sending.
 
@@ -257,7 +218,7 @@ class WsmanSession(Session):
         with self._changed:
             return bool(others) and self._changed.wait_for(
                 lambda: self._closed or bool(others - set(self._answers)),
-                _left(deadline),
+                left(deadline),
             )
 
     def _send(self, pieces: deque[Outgoing], seconds: float) -> None:
@@ -325,9 +286,9 @@ class WsmanSession(Session):
         if task is None:  # another thread stopped it
             raise self._error("was told to stop")
         try:
-            return task.result(_left(deadline))
+            return task.result(left(deadline))
         except Fault as fault:
-            raise self._explained(fault) from None
+            raise self._hosted.explained(fault) from None
         except TransportError as error:
             if error.id == "ErrorSessionTimeout" and time.monotonic() >= deadline:
                 raise self._silence() from None
@@ -345,7 +306,7 @@ class WsmanSession(Session):
     def _receive_more(self, answer: _Answer) -> None:
         wire = answer.wire
         if wire is not None:
-            shell = Shell(wire, self._address)
+            shell = self._over(wire)
             answer.task = Task(
                 wire,
                 lambda: self._poll(shell, answer.pipeline, lambda: answer.unwanted),
@@ -358,7 +319,7 @@ class WsmanSession(Session):
         healthy = False
         if wire is not None:
             try:
-                shell = Shell(wire, self._address)
+                shell = self._over(wire)
                 with contextlib.suppress(Fault):
                     patiently(
                         wire,
@@ -475,10 +436,6 @@ class _Answer(Answer):
     def stop(self) -> None:
         self._told = True
         self._session.stop_answer(self)
-
-
-def _left(deadline: float) -> float:
-    return max(deadline - time.monotonic(), 0.0)
 
 
 __all__ = ["POLL", "RUNSPACES", "WsmanSession", "connect"]

@@ -81,8 +81,8 @@ class Shell:
         self._address = address
         self._wsman = _envelopes(wire, address.session)
 
-    def create(self, fragments: bytes, seconds: float) -> Address:
-        """Make the shell; under which id is the host's to say."""
+    def create(self, fragments: bytes, seconds: float) -> str:
+        """Make the shell, and return its id, which is the host's to say."""
         from pypsrp.wsman import OptionSet
 
         shell = ElementTree.Element(f"{_RSP}Shell", ShellId=self._address.shell)
@@ -97,9 +97,7 @@ class Shell:
         answer = self._ask("create", shell, seconds, options=options, selected=False)
         for selector in answer.iterfind(_SELECTORS):
             if selector.get("Name") == "ShellId" and selector.text:
-                return Address(
-                    self._address.resource, selector.text, self._address.session
-                )
+                return selector.text
         raise self._nonsense("a shell without an id")
 
     def command(self, pipeline: str, fragments: bytes, seconds: float) -> None:
@@ -159,12 +157,8 @@ class Shell:
         self._signal(pipeline, _TERMINATE, seconds)
 
     def delete(self, seconds: float) -> None:
-        """End the shell; one that is not there is ended."""
-        try:
-            self._ask("delete", None, seconds)
-        except Fault as fault:
-            if fault.code != wsman_faults.SHELL_NOT_FOUND:
-                raise
+        """End the shell."""
+        self._ask("delete", None, seconds)
 
     def max_envelope(self, seconds: float) -> int | None:
         """The longest request that the host takes; ``None`` if it does not say."""
