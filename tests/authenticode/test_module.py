@@ -71,6 +71,11 @@ def test_the_table_of_a_manifest(text: str, expected: dict[str, str] | None) -> 
     assert read_file_hashes(text) == expected
 
 
+def test_a_text_of_many_tables_is_read_at_once() -> None:
+    """Each of them looking at all around it would take hours."""
+    assert read_file_hashes("@{" * 500_000) is None
+
+
 @given(st.text(alphabet="@{}()='\";#<> \nab’“`", max_size=80))
 def test_any_text_can_be_read(text: str) -> None:
     read_file_hashes(text)

@@ -163,7 +163,9 @@ def utf16_body(body: bytes, code_page: str | None, *, strict: bool) -> bytes:
     try:
         uncertain = encoding is UNMARKED and not looks_like_utf8(body)
         if uncertain and code_page and code_page != "utf-8":
-            text = body.decode(code_page, "surrogateescape").translate(_UNDEFINED)
+            text = body.decode(code_page, "surrogateescape")
+            if not _is_whole(text):  # rare, and translating is slow
+                text = text.translate(_UNDEFINED)
         else:
             text = body.decode("utf-8", "strict" if strict else "replace")
     except UnicodeDecodeError as error:
@@ -171,6 +173,15 @@ def utf16_body(body: bytes, code_page: str | None, *, strict: bool) -> bytes:
             f"byte {error.start} is not valid {error.encoding.upper()}"
         ) from None
     return text.encode("utf-16-le", "surrogatepass")
+
+
+def _is_whole(text: str) -> bool:
+    """Tell whether there is no half of a surrogate pair in a text."""
+    try:
+        text.encode("utf-16-le")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _swapped(octets: bytes) -> bytes:

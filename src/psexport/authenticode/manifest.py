@@ -75,7 +75,7 @@ def read_file_hashes(text: str) -> dict[str, str] | None:
 
 def _inside(path: list[str]) -> bool:
     """Tell whether the innermost open table is the one with the digests."""
-    return tuple(path[1:]) == _PATH
+    return len(path) == len(_PATH) + 1 and tuple(path[1:]) == _PATH
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
