@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from psexport import order
+from psexport import baseline, encoding, order
 from psexport.cli import completion, help, parameters
 from psexport.cli.parameters import EXPORT, MEANINGLESS, VERBS, Kind, Tier, Verb
 
@@ -83,7 +83,7 @@ def test_a_verb_makes_sense(verb: Verb) -> None:
             assert verb.parameter(name)
     for one in verb.parameters:
         assert one.help.endswith(".")
-        assert bool(one.choices) == (one.kind in (Kind.CHOICE, Kind.COMMAND_TYPES))
+        assert one.choices or one.kind not in (Kind.CHOICE, Kind.COMMAND_TYPES)
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
@@ -126,7 +126,12 @@ def test_completion_names_everything(shell: str) -> None:
         (["-FIDELITY", "f"], ["Full"]),
         (["demo", "./X", "-ea", "s"], ["SilentlyContinue", "Stop"]),
         (["verify", "-ts"], ["-TsaCAFile"]),
+        (["demo", "-Type", "Function,fi"], ["Function,Filter"]),
+        (["demo", "-Encoding", "utf8"], ["utf8", "utf8BOM", "utf8NoBOM"]),
+        (["help", "v"], ["verify"]),
+        (["completion", "z"], ["zsh"]),
         (["-Certificate", "x"], []),
+        (["-Prefix", "-"], []),
     ],
 )
 def test_bash_completes(words: list[str], offered: list[str]) -> None:
@@ -155,6 +160,9 @@ def test_powershell_completes(pwsh: str, tmp_path: Path) -> None:
         "psexport -Fidelity f": "Full",
         "psexport demo ./X -ea s": "SilentlyContinue Stop",
         "psexport verify -ts": "-TsaCAFile",
+        "psexport demo -Encoding utf8": "utf8 utf8BOM utf8NoBOM",
+        "psexport help v": "verify",
+        "psexport completion z": "zsh",
     }
     script = completion.script("powershell")
     for line in lines:
@@ -172,6 +180,44 @@ def test_powershell_completes(pwsh: str, tmp_path: Path) -> None:
         text=True,
     )
     assert said.stdout.splitlines() == list(lines.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["completion", ""], "bash zsh powershell"),
+        (["demo", "-FIDELITY", ""], "Full Compatible"),
+        (["verify", "-Path", ""], "files"),
+        (["demo", "-Prefix", ""], ""),
+    ],
+)
+def test_zsh_completes(words: list[str], offered: str) -> None:
+    """What its completion system would be told; it needs a terminal itself."""
+    script = (
+        "compdef() { }; compset() { }; _files() { print files }\n"
+        'compadd() { while [ "$1" != -- ]; do shift; done; print -r -- "${@:2}" }\n'
+        + completion.script("zsh")
+        + 'words=(psexport "$@"); CURRENT=$#words; _psexport'
+    )
+    try:
+        said = subprocess.run(
+            ["zsh", "-f", "-c", script, "zsh", *words],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+    except FileNotFoundError:
+        pytest.skip("there is no zsh")
+    assert said.stderr == ""
+    assert (said.stdout.splitlines() or [""])[0] == offered
+
+
+def test_what_is_offered_is_what_is_taken() -> None:
+    assert parameters.ENCODINGS == encoding.NAMES
+    verbs = [verb.name for verb in VERBS if verb.name != "help"]
+    assert list(parameters.TOPICS) == verbs
+    for name in EXPORT.parameter("Baseline").choices[:-1]:
+        baseline.load(name)
 
 
 def test_what_has_no_meaning_is_in_the_table() -> None:

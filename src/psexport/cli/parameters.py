@@ -27,7 +27,7 @@ class Kind(enum.Enum):
     #: Values typed as PowerShell types a command's arguments.
     OBJECTS = "object[]"
     INTEGER = "int"
-    #: One word of ``choices``.
+    #: One word of ``choices``; of other kinds they are only what is offered.
     CHOICE = "choice"
     #: Several words of ``choices``, as a set.
     COMMAND_TYPES = "types"
@@ -122,6 +122,28 @@ COMMAND_TYPES = (
     "Script",
     "Workflow",
 )
+TOPICS = (
+    "export",
+    "capture",
+    "compare",
+    "verify",
+    "sign",
+    "doctor",
+    "sessions",
+    "completion",
+)
+ENCODINGS = (
+    "ascii",
+    "bigendianunicode",
+    "bigendianutf32",
+    "oem",
+    "unicode",
+    "utf7",
+    "utf8",
+    "utf8BOM",
+    "utf8NoBOM",
+    "utf32",
+)
 ACTIONS = ("SilentlyContinue", "Stop", "Continue", "Ignore")
 AUTHENTICATIONS = (
     "Default",
@@ -175,6 +197,7 @@ CMDLET = _group(
         "Encoding of the files: ascii, bigendianunicode, bigendianutf32, oem, "
         "unicode, utf7, utf8, utf8BOM, utf8NoBOM, utf32, or number or name of a "
         "code page.",
+        choices=ENCODINGS,
         default="utf8NoBOM",
     ),
     Parameter(
@@ -243,6 +266,7 @@ MODULE = _group(
         "What AllowClobber guards: pwsh-7, windows-powershell-5.1, none, a file of "
         "command names, or pwsh: (with a path behind it, or without), which captures "
         "what the PowerShell of this machine has.",
+        choices=("pwsh-7", "windows-powershell-5.1", "none", "pwsh:"),
         default="pwsh-7",
     ),
     Parameter(
@@ -684,7 +708,13 @@ VERBS: tuple[Verb, ...] = (
             *_group(
                 "What",
                 Tier.OURS,
-                Parameter("Verb", Kind.STRING, "The verb.", default="export"),
+                Parameter(
+                    "Verb",
+                    Kind.STRING,
+                    f"The verb: {', '.join(TOPICS)}.",
+                    choices=TOPICS,
+                    default="export",
+                ),
             ),
             *COMMON,
         ),
