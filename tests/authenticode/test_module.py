@@ -72,7 +72,7 @@ def test_the_table_of_a_manifest(text: str, expected: dict[str, str] | None) -> 
 
 
 def test_a_text_of_many_tables_is_read_at_once() -> None:
-    """Each of them looking at all around it would take hours."""
+    """Each of them looking at all around it would take minutes."""
     assert read_file_hashes("@{" * 500_000) is None
 
 

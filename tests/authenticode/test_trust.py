@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -55,7 +56,7 @@ def test_intermediates_and_roots(
     assert verify(leaf, root).valid
     assert verify(leaf, intermediate).valid  # trusted by name, as -CAFile may say
     says(verify(leaf), "no root is trusted")
-    says(verify(leaf, pki.issue("Other", ca=True)), "Intermediate, which is not")
+    says(verify(leaf, pki.issue("Other", ca=True)), "not known here: CN=Test Root")
     same_name = pki.issue("Test Root", ca=True)
     assert not verify(leaf, same_name).valid
 
@@ -64,7 +65,7 @@ def test_a_missing_intermediate(root: pki.Identity, leaf: pki.Identity) -> None:
     alone = Signer((leaf.certificate,), LocalKey(leaf.key))
     signed = sign_bytes(BODY, "a.ps1", alone)
     trust = Trust((root.certificate,), ())
-    says(verify_bytes(signed, "a.ps1", trust), "chain ends in CN=Test Signer")
+    says(verify_bytes(signed, "a.ps1", trust), "not known here: CN=Test Inter")
 
 
 def test_self_signed() -> None:
@@ -89,6 +90,11 @@ def test_leaves_that_are_not_trusted(
     options: dict, words: str, root: pki.Identity, intermediate: pki.Identity
 ) -> None:
     says(verify(pki.issue("Bad", intermediate, **options), root), words)
+
+
+def test_certificates_under_an_old_hash(root: pki.Identity) -> None:
+    old = pki.issue("Old", root, hash=hashes.SHA1())
+    says(verify(old, root), "CN=Old is signed with SHA1")
 
 
 def test_a_leaf_without_key_usage(
@@ -246,6 +252,7 @@ def test_the_system_store(
     root: pki.Identity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     junk = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    junk += junk.replace(b"AAAA", b"AAA")  # not even base64
     store = pki.write(tmp_path / "store.pem", b"# a store\n" + junk + root.pem())
     monkeypatch.setenv("SSL_CERT_FILE", str(store))
     assert system_roots() == (root.certificate,)
@@ -253,6 +260,7 @@ def test_the_system_store(
     folder = tmp_path / "folder"
     folder.mkdir()
     pki.write(folder / "0123abcd.0", root.pem())
+    (folder / "4567cdef.0").mkdir()
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("SSL_CERT_DIR", str(folder))
     monkeypatch.setattr(

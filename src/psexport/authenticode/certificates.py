@@ -21,6 +21,9 @@ UNREADABLE = (
     x509.UnsupportedGeneralNameType,
 )
 
+#: Hashes under which nobody vouches for a certificate any more.
+OUTDATED = ("MD5", "SHA1")
+
 _PARTS = (
     "subject",
     "issuer",
@@ -111,9 +114,28 @@ def is_self_signed(certificate: x509.Certificate) -> bool:
     )
 
 
+def signed_with(certificate: x509.Certificate) -> str | None:
+    """Return the hash that a certificate is signed with: ``SHA256``, ``SHA1``, …"""
+    try:
+        used = certificate.signature_hash_algorithm
+    except UNREADABLE:
+        return None
+    return used.name.upper() if used else None
+
+
 def subject(certificate: x509.Certificate) -> str:
     """Return the subject's name as text, whatever is in it."""
+    return _text(certificate, "subject")
+
+
+def issuer_of(certificate: x509.Certificate) -> str:
+    """Return the issuer's name as text, whatever is in it."""
+    return _text(certificate, "issuer")
+
+
+def _text(certificate: x509.Certificate, part: str) -> str:
     try:
-        return certificate.subject.rfc4514_string()
+        name: x509.Name = getattr(certificate, part)
+        return name.rfc4514_string()
     except UNREADABLE:
         return "(unreadable name)"

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from .algorithms import SHA1
-from .certificates import UNREADABLE, subject
+from .certificates import issuer_of, subject
 
 
 class Status(StrEnum):
@@ -51,13 +51,9 @@ class CertificateInfo:
     @classmethod
     def of(cls, certificate: x509.Certificate) -> CertificateInfo:
         """Describe a certificate; names that cannot be read are said to be so."""
-        try:
-            issuer = certificate.issuer.rfc4514_string()
-        except UNREADABLE:
-            issuer = "(unreadable name)"
         return cls(
             subject=subject(certificate),
-            issuer=issuer,
+            issuer=issuer_of(certificate),
             serial_number=f"{certificate.serial_number:X}",
             thumbprint=SHA1.of(certificate.public_bytes(Encoding.DER)).hex().upper(),
             not_before=certificate.not_valid_before_utc,

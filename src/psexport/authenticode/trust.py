@@ -28,10 +28,14 @@ from cryptography.x509.verification import (
 from ..errors import PSExportError
 from .algorithms import weakness
 from .certificates import (
+    OUTDATED,
     UNREADABLE,
     build_chain,
+    is_self_signed,
     issued_by,
+    issuer_of,
     load_certificate,
+    signed_with,
     subject,
     usage_problem,
 )
@@ -85,26 +89,34 @@ def system_roots() -> Certificates:
     paths = ssl.get_default_verify_paths()
     for path in (paths.cafile, paths.openssl_cafile):
         if path and Path(path).is_file():
-            return tuple(_loadable(_pem_to_der(Path(path).read_bytes())))
-    found: dict[bytes, None] = {}
+            return tuple(_loadable(_pem_blocks(_read(Path(path)))))
+    found: dict[str, None] = {}
     if paths.capath:
         for each in sorted(Path(paths.capath).glob("*.[0-9]")):
-            found.update(dict.fromkeys(_pem_to_der(each.read_bytes())))
+            if each.is_file():
+                found.update(dict.fromkeys(_pem_blocks(_read(each))))
     return tuple(_loadable(found))
 
 
-def _pem_to_der(data: bytes) -> list[bytes]:
+def _pem_blocks(data: bytes) -> list[str]:
     text = data.decode("ascii", "replace")
     start, end = ssl.PEM_HEADER, ssl.PEM_FOOTER
-    blocks = (part.partition(end)[0] for part in text.split(start)[1:])
-    return [ssl.PEM_cert_to_DER_cert(f"{start}{block}{end}") for block in blocks]
+    parts = (part.partition(end)[0] for part in text.split(start)[1:])
+    return [f"{start}{part}{end}" for part in parts]
 
 
-def _loadable(encoded: Iterable[bytes]) -> Iterable[x509.Certificate]:
+def _load(encoded: str | bytes) -> x509.Certificate:
+    """Load a certificate, PEM or DER. Raises ValueError if it is none."""
+    if isinstance(encoded, str):
+        encoded = ssl.PEM_cert_to_DER_cert(encoded)
+    return load_certificate(encoded)
+
+
+def _loadable(encoded: Iterable[str | bytes]) -> Iterable[x509.Certificate]:
     """Load certificates; stores hold old ones that the library does not read."""
-    for der in encoded:
+    for each in encoded:
         try:
-            yield load_certificate(der)
+            yield _load(each)
         except ValueError:
             continue
 
@@ -120,11 +132,11 @@ def _read_certificates(path: Path) -> Certificates:
     data = _read(path)
     try:
         if b"-----BEGIN" in data:
-            found = tuple(map(load_certificate, _pem_to_der(data)))
+            found = tuple(map(_load, _pem_blocks(data)))
             if not found:
                 raise ValueError("no certificates")
             return found
-        return (load_certificate(data),)
+        return (_load(data),)
     except ValueError:
         raise _unreadable(path, "it holds no certificates") from None
 
@@ -225,9 +237,14 @@ def _explain(
         if at < each.not_valid_before_utc:
             begins = f"{each.not_valid_before_utc:%Y-%m-%d}"
             return f"the certificate of {subject(each)} is valid from {begins} on"
-    if not any(each in roots for each in chain):
-        return f"the chain ends in {subject(chain[-1])}, which is not trusted here"
-    return None
+        if (old := signed_with(each)) in OUTDATED and each not in roots:
+            return f"the certificate of {subject(each)} is signed with {old}"
+    last = chain[-1]
+    if any(each in roots for each in chain):
+        return None
+    if is_self_signed(last):
+        return f"the chain ends in {subject(last)}, which is not trusted here"
+    return f"the issuer of {subject(last)} is not known here: {issuer_of(last)}"
 
 
 def require_not_revoked(
