@@ -190,9 +190,16 @@ def module_spec(given: object) -> ModuleSpec:
 
 
 def _refuse(given: object, why: str, hint: str) -> NoReturn:
+    target = _hashtable(given) if isinstance(given, Mapping) else str(given)
+    shown = target if isinstance(given, Mapping) else repr(given)
     raise UsageError(
-        f"{given!r} cannot be taken: {why}",
+        f"{shown} cannot be taken: {why}",
         id="CannotConvertArgumentNoMessage",
-        target=str(given),
+        target=target,
         hint=hint,
     )
+
+
+def _hashtable(table: Mapping[object, object]) -> str:
+    """Return a table as PowerShell writes one, for people."""
+    return "@{" + "; ".join(f"{key}={value!r}" for key, value in table.items()) + "}"

@@ -25,16 +25,20 @@ if TYPE_CHECKING:
 
 #: Longest text from elsewhere in a line: enough for a path and a few sentences.
 _MAX_TEXT = 1000
+#: Longest message: enough for a list of all the commands that a shell has.
+MAX_MESSAGE = 100_000
 
 
-def harmless(text: str) -> str:
+def harmless(text: str, most: int = _MAX_TEXT) -> str:
     """Return *text* as one line that a terminal can only print.
 
     Tabs and line breaks become spaces; other control characters, marks that turn the
     direction of writing and halves of surrogate pairs become visible escapes.
+
+    :param most: characters that are kept.
     """
-    if len(text) > _MAX_TEXT:
-        text = text[: _MAX_TEXT - 1] + "…"
+    if len(text) > most:
+        text = text[: most - 1] + "…"
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_visible, text))

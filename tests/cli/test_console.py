@@ -132,3 +132,10 @@ def test_a_terminal_gets_no_bar_if_it_is_not_wanted(action: str) -> None:
     bar.update(Progress("Commands", 5, 10))
     bar.close()
     assert terminal.getvalue() == ""
+
+
+def test_a_warning_lists_all_names() -> None:
+    names = ", ".join(f"Get-Something{number}" for number in range(500))
+    assert said("", Message(Severity.WARNING, names)) == f"WARNING: {names}\n"
+    endless = said("", Message(Severity.WARNING, "x" * 10_000_000))
+    assert len(endless) < 200_000

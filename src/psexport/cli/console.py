@@ -13,7 +13,7 @@ from typing import TextIO
 from ..errors import PSExportError
 from ..events import Answered, Asking, Event, Message, Problem, Progress, Severity
 from ..model import Skipped
-from ..report import error_line, harmless, problem_line
+from ..report import MAX_MESSAGE, error_line, harmless, problem_line
 from .binder import Bound
 from .parameters import MEANINGLESS
 from .progress import Display, display
@@ -71,7 +71,7 @@ class Console:
             )
         if action == "Continue":
             mark = f" [{id}]" if id else ""
-            self._line(f"{severity.value}: {harmless(text)}{mark}")
+            self._line(f"{severity.value}: {harmless(text, MAX_MESSAGE)}{mark}")
 
     def _problem(self, skipped: Skipped) -> None:
         if self._on_error == "Stop":

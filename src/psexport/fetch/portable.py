@@ -340,7 +340,7 @@ def _nothing(message: str) -> RemoteError:
         message,
         id="ErrorNoResultsFromRemoteEnd",
         hint="check the names and types asked for, and what the endpoint shows; "
-        "-Module loads a module whose commands are not there yet",
+        "-Module loads a module that it names in full",
     )
 
 

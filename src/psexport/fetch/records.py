@@ -146,7 +146,7 @@ class Reader:
                 f"{what} on the host returned nothing",
                 id="ErrorNoResultsFromRemoteEnd",
                 hint="check the names and types asked for, and what the endpoint "
-                "shows; -Module loads a module whose commands are not there yet",
+                "shows; -Module loads a module that it names in full",
             )
         return Catalogue(
             host=self._with_facts(host),
