@@ -22,7 +22,6 @@ CODE = ExtendedKeyUsageOID.CODE_SIGNING
 STAMP = ExtendedKeyUsageOID.TIME_STAMPING
 LIFETIME = x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.13")
 NOW = datetime.now(UTC).replace(microsecond=0)
-SHA256 = hashes.SHA256()
 DAY = timedelta(days=1)
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -77,7 +76,6 @@ def issue(
     digital_signature: bool | None = True,
     begins: datetime = NOW - DAY,
     ends: datetime = NOW + 365 * DAY,
-    hash: hashes.HashAlgorithm = SHA256,
 ) -> Identity:
     """Issue a certificate: a leaf for code signing unless told otherwise."""
     key = key or ec.generate_private_key(ec.SECP256R1())
@@ -117,7 +115,7 @@ def issue(
         )
         builder = builder.add_extension(usage, critical=True)
     signing = issuer.key if issuer else key
-    return Identity(builder.sign(signing, hash), key, issuer)
+    return Identity(builder.sign(signing, hashes.SHA256()), key, issuer)
 
 
 def revoke(
