@@ -86,7 +86,9 @@ def test_no_module_specification(given: object) -> None:
 
 
 def test_a_refused_specification_is_shown_as_powershell_writes_it() -> None:
-    with pytest.raises(UsageError, match="@{ModuleName='X'; ModuleVersion='x'} cannot"):
+    with pytest.raises(
+        UsageError, match=r"@\{ModuleName='X'; ModuleVersion='x'\} cannot"
+    ):
         module_spec({"ModuleName": "X", "ModuleVersion": "x"})
 
 
