@@ -240,8 +240,15 @@ def _complete(fields: dict[str, Any]) -> None:
     """Fill in what follows, and refuse what does not go together, for HTTP."""
     use_ssl = fields.setdefault("use_ssl", False)
     fields.setdefault("port", 5986 if use_ssl else 5985)
-    for name in ("SkipCACheck", "SkipCNCheck", "CAFile", "CertificatePem"):
-        if fields.get(_PARAMETERS[name].field) and not use_ssl:
+    # The host may send one on from http, and then it is to https.
+    comes_to_tls = use_ssl or fields.get("allow_redirection", False)
+    for name, has_tls in (
+        ("SkipCACheck", comes_to_tls),
+        ("SkipCNCheck", comes_to_tls),
+        ("CAFile", comes_to_tls),
+        ("CertificatePem", use_ssl),
+    ):
+        if fields.get(_PARAMETERS[name].field) and not has_tls:
             raise _conflict(f"-{name} needs TLS: winrms://, https:// or -UseSSL", name)
     certified = "certificate_pem" in fields
     if "certificate_key_pem" in fields and not certified:
@@ -335,11 +342,13 @@ def _authentication(name: str, value: Value) -> Authentication:
     raise _wrong(name, f"takes one of {', '.join(names)}{near(str(value), names)}")
 
 
-def _http_address(name: str, value: Value) -> str:
+def _proxy(name: str, value: Value) -> str:
     text = _text(name, value)
-    if not text.lower().startswith(("http://", "https://")):
-        raise _wrong(name, "takes an http or https address")
-    addresses.of_connection_uri(text)
+    if not text.lower().startswith("http://"):
+        raise _wrong(name, "takes the address of an HTTP proxy: http://proxy:3128")
+    proxy = addresses.of_connection_uri(text)
+    if any(said == "Credential" for said, _ in proxy.said):
+        raise _wrong(name, "takes a proxy that wants no user")
     return text
 
 
@@ -378,12 +387,12 @@ _PARAMETERS = {
     "CAFile": _Parameter("ca_file", _WEB, _path),
     "SkipCACheck": _Parameter("skip_ca_check", _WEB, _switch),
     "SkipCNCheck": _Parameter("skip_cn_check", _WEB, _switch),
-    "ProxyUri": _Parameter("proxy_uri", _WEB, _http_address),
+    "ProxyUri": _Parameter("proxy_uri", _WEB, _proxy),
     "NoEncryption": _Parameter("no_encryption", _WEB, _switch),
     "ServicePrincipalName": _Parameter("service_principal", _WEB, _principal),
     "AllowDelegation": _Parameter("allow_delegation", _WEB, _switch),
     "KeytabFile": _Parameter("keytab_file", _WEB, _path),
-    "AllowRedirection": _Parameter("allow_redirection", _WSMAN, _switch),
+    "AllowRedirection": _Parameter("allow_redirection", _WEB, _switch),
     "KeyFilePath": _Parameter("key_file", _OVER_SSH, _path),
     "Subsystem": _Parameter("subsystem", _OVER_SSH, _text),
     "Options": _Parameter("options", _OVER_SSH, _options),

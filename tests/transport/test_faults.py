@@ -96,8 +96,12 @@ OPENING = {
         limits=BRIEF,
     ),
     "proxy is not there": Row(
-        *("ErrorHostUnreachable", "connect", "refuses connections"),
+        *("ErrorProxy", "connect", "the proxy 127.0.0.1:"),
         given={"ProxyUri": f"http://127.0.0.1:{free_port()}"},
+    ),
+    "proxy is not known": Row(
+        *("ErrorProxy", "resolve", "the proxy x.invalid:3128 cannot be reached"),
+        given={"ProxyUri": "http://x.invalid:3128"},
     ),
     # TLS
     "reset in the handshake": Row(
@@ -666,7 +670,8 @@ def test_idle_connections_that_the_host_closes(kind: str, pwsh: str) -> None:
 @pytest.mark.engine
 @pytest.mark.parametrize("kind", ["winrm", "winrs"])
 @pytest.mark.parametrize(
-    ("effect", "seconds"), [(Reset(after=True), 30), (Half(), 30), (Stall(1.5, stubborn=True), 1)]
+    ("effect", "seconds"),
+    [(Reset(after=True), 30), (Half(), 30), (Stall(1.5, stubborn=True), 1)],
 )
 def test_a_shell_whose_birth_went_unheard_is_removed(
     kind: str, effect: Effect, seconds: float, pwsh: str
@@ -724,14 +729,18 @@ def test_commands_wait_for_room(pwsh: str) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize("kind", ["winrm", "winrms", "winrs"])
 def test_redirections_that_are_allowed(
-    pwsh: str, tls: ServerTls, certificates: Certificates
+    kind: str, pwsh: str, tls: ServerTls, certificates: Certificates
 ) -> None:
+    """Also from http, which is where Exchange sends them from."""
     with WsmanServer(pwsh=pwsh, auth=["ntlm"], tls=tls) as there:
         faults = always("auth", Redirect(there.url))
-        with WsmanServer(auth=["ntlm"], tls=tls, faults=faults) as here:
+        first = tls if kind == "winrms" else None
+        with WsmanServer(auth=["ntlm"], tls=first, faults=faults) as here:
             where = spec(
                 here,
+                scheme=kind,
                 Authentication="NTLM",
                 AllowRedirection=True,
                 CAFile=str(certificates.authority),

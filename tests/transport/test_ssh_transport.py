@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from psexport.errors import TransportError
 from psexport.transport import connect, ssh
 from psexport.transport.base import Call, Commands, Limits, PipelineState, Script
 from servers import sshd
+from wsman_server import WsmanServer
 
 FAKE = shlex.join([sys.executable, str(Path(__file__).with_name("fake_host.py"))])
 LIMITS = Limits(open=30, silence=30, close=5)
@@ -84,8 +86,16 @@ def test_a_powershell_over_ssh(pwsh: str, tmp_path: Path) -> None:
     [
         ({"subsystem": "nothing"}, "open", "no such ssh subsystem"),
         ({"key": "other"}, "logon", "does not let you log on"),
-        ({"key": "/no/such/key"}, "logon", "log on"),
+        ({"key": "/no/such/key"}, "logon", "no private key /no/such/key"),
+        ({"key": "open"}, "logon", "private key cannot be used"),
         ({"UserKnownHostsFile": "/dev/null"}, "connect", "key is unknown"),
+        ({"UserKnownHostsFile": "other"}, "connect", "not the one that is known"),
+        (
+            {"KexAlgorithms": "diffie-hellman-group1-sha1"},
+            "connect",
+            "does not say why",
+        ),
+        ({"port": "http"}, "connect", "no ssh server"),
         ({"port": 1}, "connect", "refuses connections"),
         ({"host": "no-such-host.invalid"}, "resolve", "name of the host"),
         ({"NoSuchOption": "x"}, "connect", "does not know an option"),
@@ -94,11 +104,27 @@ def test_a_powershell_over_ssh(pwsh: str, tmp_path: Path) -> None:
     ids=str,
 )
 def test_each_failure_has_its_message(
-    server: sshd.SshServer, changes: dict[str, object], phase: str, words: str
+    server: sshd.SshServer,
+    changes: dict[str, object],
+    phase: str,
+    words: str,
+    tmp_path: Path,
 ) -> None:
     if changes.get("key") == "other":
         changes = {"key": server.other_key_file}
-    with pytest.raises(TransportError) as caught:
+    if changes.get("key") == "open":
+        (tmp_path / "key").write_bytes(server.key_file.read_bytes())
+        (tmp_path / "key").chmod(0o644)
+        changes = {"key": tmp_path / "key"}
+    if changes.get("UserKnownHostsFile") == "other":
+        key = (server.folder / "other_key.pub").read_text()
+        (tmp_path / "known").write_text(f"[127.0.0.1]:{server.port} {key}")
+        changes = {"UserKnownHostsFile": tmp_path / "known"}
+    with ExitStack() as stack:
+        if changes.get("port") == "http":
+            web = stack.enter_context(WsmanServer(auth=["basic"]))
+            changes = {"port": web.port}
+        caught = stack.enter_context(pytest.raises(TransportError))
         connect(to(server, StrictHostKeyChecking="yes", **changes), limits=LIMITS)
     error = caught.value
     assert words in error.message

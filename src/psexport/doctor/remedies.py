@@ -86,30 +86,30 @@ _TABLE: dict[str, Remedy] = {
     # proxies
     "ProxyUnreachable": Remedy(
         "The proxy {proxy} cannot be reached.",
-        here=(
-            "Check -ProxyUri, or the variables HTTP_PROXY and HTTPS_PROXY.",
-            "For hosts nearby put their names into NO_PROXY.",
-        ),
+        here=("Check -ProxyUri, or leave it out to go without a proxy.",),
     ),
     "ProxyAuthentication": Remedy(
         "The proxy {proxy} wants a user and a password, which psexport does not give.",
-        here=("Have the proxy let this machine through, or go around it: NO_PROXY.",),
+        here=(
+            "Have the proxy let this machine through, or leave out -ProxyUri to go "
+            "around it.",
+        ),
     ),
     "ProxyRefuses": Remedy(
         "The proxy {proxy} does not let anybody through to the host.",
         here=(
-            "Have the proxy allow CONNECT to the host's port, or go around it: "
-            "NO_PROXY.",
+            "Have the proxy allow CONNECT to the host's port, or leave out -ProxyUri "
+            "to go around it.",
         ),
     ),
     "ProxyCannotReach": Remedy(
         "The proxy {proxy} does not reach the host: it is off, or not to be seen "
         "from there.",
-        here=("Check host and port, or go around the proxy: NO_PROXY.",),
+        here=("Check host and port, or leave out -ProxyUri to go around the proxy.",),
     ),
     "ProxyBroken": Remedy(
         "What is at {proxy} is no HTTP proxy.",
-        here=("Check -ProxyUri, or the variables HTTP_PROXY and HTTPS_PROXY.",),
+        here=("Check -ProxyUri.",),
     ),
     # TLS
     "NotTls": Remedy(
@@ -227,8 +227,8 @@ _TABLE: dict[str, Remedy] = {
     "Redirected": Remedy(
         "The host sends this session elsewhere: {location:plain}.",
         here=(
-            "If you trust that address, use it as -ConnectionUri, or add "
-            "-AllowRedirection.",
+            "If you trust that address, use it as -ConnectionUri; -AllowRedirection "
+            "follows the host there.",
         ),
     ),
     "ClockSkew": Remedy(

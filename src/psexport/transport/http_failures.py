@@ -11,6 +11,7 @@ import errno
 import http.client
 import socket
 import ssl
+from urllib.parse import urlsplit
 
 from ..connection import Connection
 from ..errors import PSExportError, TransportError
@@ -136,10 +137,12 @@ def status(
 ) -> TransportError:
     """The error for an HTTP status that brought no WSMan answer."""
     path = f"/{connection.application_name}"
+    # A proxy that only passes messages on answers in the host's place.
+    proxied = connection.proxy_uri and not connection.use_ssl
     id, message, hint = {
         403: (
             "ErrorAccessDenied",
-            "the host forbids it",
+            f"the host{', or the proxy before it,' if proxied else ''} forbids it",
             "check the user's rights there, and what is between",
         ),
         404: (
@@ -213,6 +216,22 @@ def proxy(connection: Connection, code: int | None) -> TransportError:
     )
 
 
+def proxy_unreachable(
+    connection: Connection, phase: str, error: OSError
+) -> TransportError:
+    """The error for a proxy that is not there."""
+    where = urlsplit(connection.proxy_uri)
+    at = f"{where.hostname}:{where.port or 80}"
+    why = "no answer" if isinstance(error, TimeoutError) else _words(error)
+    return _error(
+        connection,
+        f"the proxy {at} cannot be reached ({why})",
+        "ErrorProxy",
+        phase,
+        "check -ProxyUri, or leave it out to go without a proxy",
+    )
+
+
 def redirected(connection: Connection, to: str, why: str) -> TransportError:
     """The error for a host that sends one elsewhere."""
     return _error(
@@ -267,6 +286,7 @@ __all__ = [
     "forgotten",
     "nonsense",
     "proxy",
+    "proxy_unreachable",
     "redirected",
     "silence",
     "status",

@@ -40,7 +40,7 @@ class Line:
         if self._aborted:
             raise TimeoutError
         connection = self._connection
-        made = self._dial(*self._next_hop())
+        made = self._reach()
         if connection.use_ssl:
             if connection.proxy_uri:
                 self._tunnel(made)
@@ -99,14 +99,17 @@ class Line:
             return self._socket.getpeercert(binary_form=True)
         return None
 
-    def _next_hop(self) -> tuple[str, int]:
-        """Host and port to connect to: the service's, or the proxy's."""
-        if not self._connection.proxy_uri:
-            return self._connection.host, self._connection.port or 0
-        parts = urlsplit(self._connection.proxy_uri)
-        if parts.scheme != "http" or not parts.hostname:
-            raise http_failures.proxy(self._connection, None)
-        return parts.hostname, parts.port or 80
+    def _reach(self) -> socket.socket:
+        """Connect to the host, or to the proxy before it."""
+        connection = self._connection
+        if not connection.proxy_uri:
+            return self._dial(connection.host, connection.port or 0)
+        proxy = urlsplit(connection.proxy_uri)
+        try:
+            return self._dial(proxy.hostname or "", proxy.port or 80)
+        except OSError as error:
+            failure = http_failures.proxy_unreachable(connection, self.step, error)
+        raise failure
 
     def _dial(self, host: str, port: int) -> socket.socket:
         self.step = "resolve"

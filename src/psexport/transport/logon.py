@@ -193,12 +193,12 @@ def check(connection: Connection) -> None:
 def warnings(connection: Connection) -> tuple[str, ...]:
     """What a user should know who allowed something that is not safe."""
     found: list[str] = []
-    if connection.skip_ca_check:
+    if connection.skip_ca_check and connection.use_ssl:
         found.append(
             f"Who issued the certificate of {connection.name} was not checked: "
             "anybody between here and there can read and change what is sent."
         )
-    if connection.skip_cn_check:
+    if connection.skip_cn_check and connection.use_ssl:
         found.append(
             f"Whether the certificate of {connection.name} is for that name was not "
             "checked: another host can answer in its place."

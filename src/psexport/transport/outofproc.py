@@ -367,7 +367,7 @@ class OutOfProcessSession(Session):
         """The error for a process that closed its output, which is usually its end."""
         code = self._process.exit_code(1.0)
         words = self._process.last_words()
-        if self._explain is not None:
+        if self._explain is not None and self._opened is None:
             explained = self._explain(code, words)
             if explained is not None:
                 return explained

@@ -16,7 +16,7 @@ RECOVERY = 15.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 #: Failures after which a new connection is worth a try, beside a dropped one.
-_PASSING = frozenset({"ErrorHostUnreachable", "ErrorHostBusy"})
+_PASSING = frozenset({"ErrorHostUnreachable", "ErrorHostBusy", "ErrorProxy"})
 
 
 def again(

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+from pathlib import Path
 
 from ..connection import Connection
 from ..errors import TransportError
@@ -43,11 +44,30 @@ _FAILURES = tuple(
             "check the network, the address and the port",
         ),
         (
-            r"host key verification failed|remote host identification has changed"
-            r"|no .* host key is known",
+            r"kex_exchange_identification|banner exchange",
             "connect",
-            "the host's key is unknown, or is not the one that is known",
+            "no ssh server answers there, or it hangs up at once",
+            "check the port, and the log of sshd there",
+        ),
+        (
+            r"remote host identification has changed",
+            "connect",
+            "the host's key is not the one that is known: another host may be "
+            "answering in its place",
+            "ask the host's administrator; if its key is new, run 'ssh-keygen -R' with "
+            "the host's name, and log on once with ssh",
+        ),
+        (
+            r"host key verification failed|no .* host key is known",
+            "connect",
+            "the host's key is unknown",
             "log on once with ssh to accept the key, if you trust it",
+        ),
+        (
+            r"bad permissions|unprotected private key|invalid format|load key",
+            "logon",
+            "the private key cannot be used",
+            "check the file of -KeyFilePath, and that only you may read it",
         ),
         (
             r"permission denied|too many authentication failures"
@@ -55,12 +75,6 @@ _FAILURES = tuple(
             "logon",
             "the host does not let you log on",
             "check the user name and the key (-KeyFilePath), or load it into ssh-agent",
-        ),
-        (
-            r"bad permissions|unprotected private key|invalid format|load key",
-            "logon",
-            "the private key cannot be used",
-            "check the file of -KeyFilePath, and that only you may read it",
         ),
         (
             r"subsystem request failed",
@@ -148,19 +162,39 @@ def has_terminal() -> bool:
 def _explained(
     connection: Connection, code: int | None, words: str
 ) -> TransportError | None:
-    """What ssh's exit code and last words mean; ``None`` if they are not ssh's."""
+    """What ssh's exit code and last words mean; ``None`` if they are not ssh's own."""
     for pattern, phase, message, hint in _FAILURES:
         # sshd's refusal of a subsystem may end in another code than ssh's own.
         if pattern.search(words) and (code in (_OWN_FAILURE, 1) or code is None):
-            last = words.splitlines()[-1]
+            # The line that says it; what was found may also stand across lines.
+            lines = words.splitlines()
+            said = next(filter(pattern.search, lines), lines[-1])
+            if phase == "logon" and _lacks_key(connection):
+                message = f"there is no private key {connection.key_file}"
             return TransportError(
-                f"{message} ({last})",
+                f"{message} ({said.strip(' @')})",
                 id="ErrorSessionOpen",
                 phase=phase,
                 target=connection.host,
                 hint=hint,
             )
+    if code == _OWN_FAILURE:
+        why = f" ({words.splitlines()[-1]})" if words else ", and does not say why"
+        return TransportError(
+            f"ssh gave up{why}",
+            id="ErrorSessionOpen",
+            phase="connect",
+            target=connection.host,
+            hint=f"run 'ssh -v {connection.host}' to see what it does",
+        )
     return None
+
+
+def _lacks_key(connection: Connection) -> bool:
+    """Whether the key that was named is not there: ssh then goes on without a word."""
+    return bool(connection.key_file) and not (
+        Path(connection.key_file).expanduser().is_file()
+    )
 
 
 __all__ = ["command", "connect", "has_terminal"]
