@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import socket
 import ssl
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -247,6 +250,54 @@ def test_a_stamp_from_outside_of_the_signers_life(
         client = TimestampClient((server.url,))
         with pytest.raises(PSExportError, match="CN=Future is not valid"):
             sign_bytes(BODY, "a.ps1", signer_of(future), timestamp=client)
+
+
+def test_a_stamp_of_an_authority_that_has_expired(
+    tmp_path: Path, tsa_root: pki.Identity, signer: Signer
+) -> None:
+    ended = pki.NOW - timedelta(hours=1)
+    expired = pki.issue("Old Clock", tsa_root, usages=(pki.STAMP,), ends=ended)
+    with (
+        serve(Authority(tmp_path, expired).answer) as server,
+        pytest.raises(PSExportError, match="CN=Old Clock is not valid"),
+    ):
+        sign_bytes(BODY, "a.ps1", signer, timestamp=TimestampClient((server.url,)))
+
+
+def test_an_answer_in_drops(signer: Signer) -> None:
+    """Each drop is in time, all of them are not."""
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+            while not done.wait(0.02):
+                connection.sendall(b"0")
+
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        client = TimestampClient((url,), attempts=1, timeout=0.2)
+        with pytest.raises(PSExportError, match="timed out"):
+            sign_bytes(BODY, "a.ps1", signer, timestamp=client)
+        done.set()
+        thread.join()
+
+
+def test_a_server_that_failed_is_asked_last(
+    authority: Authority, signer: Signer
+) -> None:
+    with (
+        serve(lambda request: Answer(b"gone", 404)) as gone,
+        serve(authority.answer) as good,
+    ):
+        client = TimestampClient((gone.url, good.url))
+        for _ in range(3):
+            sign_bytes(BODY, "a.ps1", signer, timestamp=client)
+    assert [len(each.requests) for each in (gone, good)] == [1, 3]
 
 
 def test_a_token_is_for_one_signature(tmp_path: Path, tsa: pki.Identity) -> None:

@@ -7,6 +7,7 @@ caller or a test can put another in its place.
 from __future__ import annotations
 
 import http.client
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -53,9 +54,14 @@ def send(
 ) -> bytes:
     """Send by :mod:`urllib`, which honours the proxy variables of the environment."""
     request = urllib.request.Request(url, data=body, headers=dict(headers))
+    deadline = time.monotonic() + timeout
+    content = b""
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
-            content: bytes = answer.read(MAXIMUM_ANSWER + 1)
+            while len(content) <= MAXIMUM_ANSWER and (part := answer.read1(1 << 16)):
+                content += part
+                if time.monotonic() > deadline:  # it comes in drops
+                    raise TimeoutError("timed out")
     except urllib.error.HTTPError as error:
         with error:
             detail = error.read(2000).decode("utf-8", "replace")

@@ -11,7 +11,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -150,6 +150,8 @@ def _random_nonce() -> int:
 class TimestampClient:
     """Asks time-stamp servers, one after the other, until one gives a good token.
 
+    A server that gave none is asked last from then on: files are many, waiting is long.
+
     :ivar servers: http or https addresses, the preferred one first.
     :ivar sender: sends a request; see :class:`.net.Sender`.
     :ivar nonce: gives the number that ties an answer to its question.
@@ -164,6 +166,7 @@ class TimestampClient:
     pause: Callable[[float], None] = time.sleep
     attempts: int = 3
     timeout: float = 20.0
+    _failed: set[str] = field(default_factory=set, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for server in self.servers or ("",):
@@ -185,10 +188,11 @@ class TimestampClient:
         :raises PSExportError: ``ErrorTimestampServer`` if no server gave one.
         """
         failures = []
-        for server in self.servers:
+        for server in sorted(self.servers, key=self._failed.__contains__):
             try:
                 return self._ask(server, signature, algorithm, certificate)
             except (SendError, _RefusedError) as error:
+                self._failed.add(server)
                 failures.append(f"{server}: {error}")
         raise PSExportError(
             f"No time-stamp server gave a time stamp: {'; '.join(failures)}",
@@ -214,12 +218,12 @@ class TimestampClient:
             raise _RefusedError(error) from None
         if stamp.nonce != nonce:
             raise _RefusedError("the answer is to another question")
-        first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-        if not first <= stamp.time <= last:
-            raise _RefusedError(
-                f"at {stamp.time:%Y-%m-%d %H:%M} UTC, its time, the certificate of"
-                f" {subject(certificate)} is not valid"
-            )
+        for each in (stamp.authority, certificate):
+            if not each.not_valid_before_utc <= stamp.time <= each.not_valid_after_utc:
+                raise _RefusedError(
+                    f"at {stamp.time:%Y-%m-%d %H:%M} UTC, its time, the certificate of"
+                    f" {subject(each)} is not valid"
+                )
         return token
 
     def _send(self, server: str, query: bytes) -> bytes:
