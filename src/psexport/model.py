@@ -122,6 +122,15 @@ class Parameter:
     #: DontShow, so that completion keeps quiet about it.
     hidden: bool = False
 
+    @property
+    def takes_input(self) -> bool:
+        """Whether it takes objects of the pipeline, as what they are."""
+        return any(one.from_pipeline for one in self.memberships)
+
+    def __hash__(self) -> int:
+        # Most hosts have few parameters of one name; all fields would take long.
+        return hash((self.name, self.type_name))
+
 
 @dataclass(frozen=True, slots=True)
 class Command:

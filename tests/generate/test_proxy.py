@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from psexport.generate import proxy
-from psexport.generate.proxy import Shape
+from psexport.generate.design import Shape, design
 from psexport.generate.types import constraint, range_literal
 from psexport.model import (
     Command,
@@ -28,7 +28,7 @@ def command(*parameters: Parameter, **facts: object) -> Command:
 
 
 def text(*parameters: Parameter, **facts: object) -> str:
-    return proxy.render(command(*parameters, **facts), "Get-It").text
+    return proxy.render(design(command(*parameters, **facts)), "Get-It").text
 
 
 def in_set(name: str, **facts: object) -> tuple[Membership, ...]:
@@ -98,9 +98,9 @@ TWO_SETS = {"sets": ("A", "B")}
     ],
 )
 def test_shapes(it: Command, shape: Shape) -> None:
-    found, why = proxy.shape_of(it)
-    assert found is shape
-    assert (why is None) or shape is not Shape.TYPED
+    found = design(it)
+    assert found.shape is shape
+    assert (found.why is None) or shape is not Shape.TYPED
 
 
 @pytest.mark.parametrize(
@@ -141,14 +141,15 @@ def test_ranges(type_name: str, number: str, expected: str | None) -> None:
 
 @pytest.mark.parametrize("name", ["Host", "input", "PSCmdlet", "_", "PSExportCall"])
 def test_names_that_cannot_be_variables_stay_names(name: str) -> None:
-    made = proxy.render(command(Parameter(name)), "Get-It")
+    made = proxy.render(design(command(Parameter(name))), "Get-It")
     assert made.special["Renamed"] == {f"{name}_": name}
     assert f"[Alias('{name}')]" in made.text
     assert f"${{{name}_}}" in made.text
 
 
 def test_a_new_variable_takes_no_name_that_is_there() -> None:
-    made = proxy.render(command(Parameter("Host"), Parameter("Host_")), "Get-It")
+    it = command(Parameter("Host"), Parameter("Host_"))
+    made = proxy.render(design(it), "Get-It")
     assert made.special["Renamed"] == {"Host__": "Host"}
 
 
@@ -195,9 +196,8 @@ def test_a_set_of_values_is_offered_and_not_insisted_on() -> None:
 
 
 def test_what_is_left_out_is_told() -> None:
-    made = proxy.render(
-        command(Parameter("X", "My.Thing"), has_dynamic_parameters=True), "Get-It"
-    )
+    it = command(Parameter("X", "My.Thing"), has_dynamic_parameters=True)
+    made = proxy.render(design(it), "Get-It")
     assert len(made.left_out) == 2
     assert any("My.Thing" in line for line in made.left_out)
 
@@ -230,7 +230,7 @@ def test_the_syntax_reads_like_the_hosts(pwsh: str, tmp_path: Path) -> None:
     script = tmp_path / "both.ps1"
     script.write_text(
         f"function Get-Host1 {{ {host} }}\n"
-        + proxy.render(it, "Get-Proxy1").text
+        + proxy.render(design(it), "Get-Proxy1").text
         + "@{ host = (Get-Command Get-Host1 -Syntax).Replace('Get-Host1', 'X').Trim()\n"
         "proxy = (Get-Command Get-Proxy1 -Syntax).Replace('Get-Proxy1', 'X').Trim()\n"
         "output = (Get-Command Get-Proxy1).OutputType.Name } | ConvertTo-Json\n",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from psexport.generate import psm1
-from psexport.generate.proxy import ProxyText, Shape
+from psexport.generate.design import Shape
+from psexport.generate.proxy import ProxyText
 
 
 def rendered(body: str = "") -> str:

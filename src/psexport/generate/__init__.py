@@ -15,6 +15,7 @@ from ..model import Alias, Catalogue, Host, Proxy, Selection, Skipped
 from ..pslang import fold
 from ..pslang.render import LiteralValue, UnrenderableError
 from . import about, format, help, proxy, psm1
+from .design import Design, design
 from .endpoint import endpoint
 from .psd1 import Manifest
 
@@ -77,19 +78,23 @@ def build_module(
     :param selection: what becomes part of it; all its names are safe.
     :param catalogue: where the selection came from: the host, and help.
     """
+    designs = [
+        design(each.command, compatible=options.compatible)
+        for each in selection.proxies
+    ]
     topics: list[help.HelpFile] = []
     has_help = options.include_help and bool(selection.proxies)
     if has_help:
         in_need = [
             each
-            for each in selection.proxies
+            for each, its in zip(selection.proxies, designs, strict=True)
             if (each.command.resolved_name or each.command.name) in catalogue.help
-            or not proxy.speaks_for_itself(each.command, compatible=options.compatible)
+            or not its.speaks_for_itself
         ]
         topics += help.render(options.name, in_need, catalogue.help)
     proxies, refused, notes = _proxies(
         selection.proxies,
-        options,
+        designs,
         {name: file.name for file in topics for name in file.commands},
     )
     functions = [name for name, _ in proxies]
@@ -165,19 +170,16 @@ def build_module(
 
 
 def _proxies(
-    chosen: tuple[Proxy, ...], options: ModuleOptions, help_files: Mapping[str, str]
+    chosen: tuple[Proxy, ...],
+    designs: Sequence[Design],
+    help_files: Mapping[str, str],
 ) -> tuple[list[tuple[str, proxy.ProxyText]], list[Skipped], list[tuple[str, str]]]:
     rendered = []
     skipped = []
     notes = []
-    for each in chosen:
+    for each, its in zip(chosen, designs, strict=True):
         try:
-            text = proxy.render(
-                each.command,
-                each.name,
-                compatible=options.compatible,
-                help_file=help_files.get(each.name, ""),
-            )
+            text = proxy.render(its, each.name, help_file=help_files.get(each.name, ""))
         except UnrenderableError as error:
             # Selection lets no such name through; text elsewhere in the metadata may
             # still be what no file can hold, and costs this command alone.

@@ -1,28 +1,12 @@
 """One command of the host → one function of the module.
 
-Theory of operation. A proxy takes one of three shapes, the first that keeps the law of
-:mod:`.types` (whatever the host would accept, the proxy accepts):
-
-``TYPED``
-    An advanced function with the command's own sets, positions, types and validation.
-    It needs everything to be known (:attr:`Detail.FULL`), and no two sets that only
-    types which the client lacks tell apart.
-``SIMPLE``
-    A function without ``CmdletBinding``, for a host's function without it: what is
-    not bound goes into ``$args``, and so to the host.
-``LOOSE``
-    An advanced function that refuses nothing: names and aliases, one set; positions
-    and unknown names are left to the host by way of a parameter that takes
-    the remaining arguments, and any input is taken.
-
-What a shape leaves out of the metadata is reported, so that nobody needs to guess.
 The text of a proxy is the same few lines for all; whatever is unusual about one goes
-into the table of specials, which the runtime reads.
+into the table of specials, which the runtime reads. How much of the command it shows
+is :mod:`.design`'s business.
 """
 
 from __future__ import annotations
 
-import enum
 import functools
 import re
 from collections.abc import Iterable
@@ -31,17 +15,16 @@ from dataclasses import dataclass, field
 from ..model import (
     ALL_SETS,
     Command,
-    CommandType,
-    Detail,
     Membership,
     Parameter,
     Validation,
     ValidationKind,
 )
-from ..pslang import FunctionName, Quoted, VariableName, fold, needs_other_variable
+from ..pslang import FunctionName, Quoted, VariableName, fold
 from ..pslang.render import LiteralValue
+from .design import CALL, Design, Shape, free, taken
 from .pages import is_page
-from .types import constraint, range_literal
+from .types import range_literal
 
 #: Parameters of a loose proxy that no caller names; with underscores behind, where the
 #: host's command has such a parameter: it may be such a proxy itself.
@@ -50,12 +33,6 @@ REST = "__PSExportRest"
 #: Stands before a number: what stands at that position.
 ARGUMENT = "__PSExportArgument"
 _MOST_ARGUMENTS = 10
-#: The one variable that the text of a proxy uses.
-CALL = "PSExportCall"
-#: Types that take any object of a pipeline.
-_NEVER_FAIL = frozenset(
-    ("string", "string[]", "object", "object[]", "psobject", "psobject[]")
-)
 #: A count that is sure to be an Int32.
 _COUNT = re.compile("[0-9]{1,9}")
 #: More values than this are no help to who presses Tab.
@@ -66,14 +43,6 @@ _MATCH_AND_QUOTE = (
     "-like$args[2].Trim('''\"')+'*'|&{process{if($_-match'^\\w+$'){$_}"
     "else{\"'\"+($_-replace'[''\\u2018-\\u201B]','$0$0')+\"'\"}}}"
 )
-
-
-class Shape(enum.Enum):
-    """How much of a command its proxy shows."""
-
-    TYPED = "typed"
-    SIMPLE = "simple"
-    LOOSE = "loose"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,66 +62,36 @@ class ProxyText:
     left_out: tuple[str, ...] = ()
 
 
-def shape_of(command: Command, *, compatible: bool = False) -> tuple[Shape, str | None]:
-    """Return the shape for a command, and why it is not TYPED.
-
-    :param compatible: flatten it as Export-PSSession does.
-    """
-    if command.type in (CommandType.APPLICATION, CommandType.EXTERNAL_SCRIPT):
-        if command.advanced is not True:
-            return Shape.SIMPLE, None
-    elif command.advanced is False:
-        return Shape.SIMPLE, None
-    if command.advanced is None and command.type is not CommandType.CMDLET:
-        return Shape.SIMPLE, "the host did not tell whether it is an advanced function"
-    if compatible:
-        return Shape.LOOSE, None
-    if command.detail is not Detail.FULL:
-        return Shape.LOOSE, "the host told only names and types of its parameters"
-    if clash := _undecidable(command):
-        return Shape.LOOSE, clash
-    return Shape.TYPED, None
-
-
-def render(
-    command: Command, name: str, *, compatible: bool = False, help_file: str = ""
-) -> ProxyText:
+def render(design: Design, name: str, *, help_file: str = "") -> ProxyText:
     """Return the proxy of a command.
 
-    :param command: the command, its names checked by selection.
     :param name: what the proxy is called.
-    :param compatible: flatten the parameters, as Export-PSSession does.
     :param help_file: name of the help file that documents it; empty for none.
     """
-    shape, why = shape_of(command, compatible=compatible)
-    left_out = [] if why is None else [why]
-    renamed = _variables(command.parameters)
+    command, shape = design.command, design.shape
     extra_aliases = _as_job_prefixes(command.parameters)
     lines = [
         _parameter(
             parameter,
-            renamed.get(parameter.name, parameter.name),
+            kind,
+            design.renamed.get(parameter.name, parameter.name),
             shape,
             extra_aliases.get(parameter.name, ()),
-            compatible,
         )
-        for parameter in command.parameters
+        for parameter, kind in zip(command.parameters, design.types, strict=True)
         if not (shape is Shape.TYPED and _is_paging(command, parameter))
     ]
-    taken = _taken(command.parameters)
     special: dict[str, LiteralValue] = {}
-    if renamed:
-        special["Renamed"] = {new: old for old, new in sorted(renamed.items())}
-    if shape is Shape.LOOSE or (shape is Shape.TYPED and _leaves_input(command)):
-        special["Input"] = own = _free(INPUT, taken)
-        lines.append(
-            "[Parameter(ValueFromPipeline,DontShow)][AllowNull()]"
-            f"[AllowEmptyString()][AllowEmptyCollection()]${{{own}}}"
-        )
+    if design.renamed:
+        special["Renamed"] = {new: old for old, new in sorted(design.renamed.items())}
+    if shape is Shape.LOOSE or (shape is Shape.TYPED and design.leaves_input):
+        special["Input"] = own = free(INPUT, taken(command.parameters))
+        lines.append(_catching("ValueFromPipeline", own))
     if shape is Shape.LOOSE:
         # Of the remaining arguments nobody could tell "1 2" from "@(1, 2)".
+        names = taken(command.parameters)
         arguments = [
-            _free(f"{ARGUMENT}{position}", taken)
+            free(f"{ARGUMENT}{position}", names)
             for position in range(min(len(command.parameters), _MOST_ARGUMENTS))
         ]
         special["Arguments"] = arguments
@@ -162,22 +101,14 @@ def render(
             if any(one.position is not None for one in parameter.memberships)
         ]
         lines += [
-            f"[Parameter(Position={position},DontShow)][AllowNull()]"
-            f"[AllowEmptyString()][AllowEmptyCollection()]${{{argument}}}"
+            _catching(f"Position={position}", argument)
             for position, argument in enumerate(arguments)
         ]
-    if shape is Shape.LOOSE or (shape is Shape.TYPED and _needs_rest(command)):
-        special["Rest"] = own = _free(REST, taken)
-        lines.append(
-            "[Parameter(ValueFromRemainingArguments,DontShow)][AllowNull()]"
-            f"[AllowEmptyString()][AllowEmptyCollection()]${{{own}}}"
-        )
-    if shape is Shape.TYPED and command.has_dynamic_parameters:
-        left_out.append("its dynamic parameters are known at the host only")
-    if not _has(command.parameters, "AsJob"):
+    if shape is Shape.LOOSE or (shape is Shape.TYPED and design.needs_rest):
+        special["Rest"] = own = free(REST, taken(command.parameters))
+        lines.append(_catching("ValueFromRemainingArguments", own))
+    if not _has_as_job(command.parameters):
         lines.append("[switch]$AsJob")
-    if shape is Shape.TYPED:
-        left_out += _untyped(command.parameters)
     header = "" if shape is Shape.SIMPLE else _binding(command, shape)
     if header and command.output_types:
         types = ",".join(Quoted(one).render() for one in command.output_types)
@@ -196,25 +127,14 @@ def render(
         f"process{{Send-PSExportInput ${CALL} $_}}\n"
         f"end{{Complete-PSExportCall ${CALL}}}\n}}\n"
     )
-    return ProxyText(command.name, text, shape, special, tuple(left_out))
+    return ProxyText(command.name, text, shape, special, tuple(design.left_out()))
 
 
-def speaks_for_itself(command: Command, *, compatible: bool = False) -> bool:
-    """Whether help made up from the proxy is what it would be on the host.
-
-    It is not where the proxy hides types of the host, or has parameters of its own
-    (``-AsJob`` apart, which is there to be used).
-    """
-    shape, _ = shape_of(command, compatible=compatible)
-    return not (
-        shape is Shape.LOOSE
-        or _needs_rest(command)
-        or _leaves_input(command)
-        or _variables(command.parameters)
-        or any(
-            _client_type(parameter, shape, compatible) is None
-            for parameter in command.parameters
-        )
+def _catching(how: str, variable: str) -> str:
+    """Declare a parameter that takes what no other does, and that no caller names."""
+    return (
+        f"[Parameter({how},DontShow)][AllowNull()]"
+        f"[AllowEmptyString()][AllowEmptyCollection()]${{{variable}}}"
     )
 
 
@@ -257,63 +177,12 @@ def _is_paging(command: Command, parameter: Parameter) -> bool:
     )
 
 
-def _needs_rest(command: Command) -> bool:
-    return command.has_dynamic_parameters and not any(
-        membership.from_remaining
-        for parameter in command.parameters
-        for membership in parameter.memberships
-    )
-
-
-def _leaves_input(command: Command) -> bool:
-    """Whether only the host's types tell if a parameter takes an input object.
-
-    Typed, a script block given to it by name would be run for each object; untyped, it
-    is bound to the block, and nothing would be left to take the objects.
-    """
+def _has_as_job(parameters: Iterable[Parameter]) -> bool:
     return any(
-        membership.from_pipeline and _client_type(parameter, Shape.TYPED, False) is None
-        for parameter in command.parameters
-        for membership in parameter.memberships
-    )
-
-
-def _has(parameters: Iterable[Parameter], name: str) -> bool:
-    key = fold(name)
-    return any(
-        key == fold(one)
+        len(one) == len("AsJob") and fold(one) == "ASJOB"
         for parameter in parameters
         for one in (parameter.name, *parameter.aliases)
     )
-
-
-def _variables(parameters: tuple[Parameter, ...]) -> dict[str, str]:
-    """Map each parameter that cannot be its own variable to one that can."""
-    renamed: dict[str, str] = {}
-    taken: set[str] | None = None
-    for parameter in parameters:
-        if fold(parameter.name) == fold(CALL) or needs_other_variable(parameter.name):
-            if taken is None:
-                taken = _taken(parameters)
-            new = _free(parameter.name + "_", taken)
-            taken.add(fold(new))
-            renamed[parameter.name] = new
-    return renamed
-
-
-def _taken(parameters: Iterable[Parameter]) -> set[str]:
-    return {
-        fold(one)
-        for parameter in parameters
-        for one in (parameter.name, *parameter.aliases)
-    }
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """Return the name, with as many underscores behind as make it nobody else's."""
-    while fold(name) in taken:
-        name += "_"
-    return name
 
 
 def _as_job_prefixes(parameters: tuple[Parameter, ...]) -> dict[str, tuple[str, ...]]:
@@ -324,43 +193,47 @@ def _as_job_prefixes(parameters: tuple[Parameter, ...]) -> dict[str, tuple[str, 
     """
     owners: dict[str, list[str]] = {}
     for parameter in parameters:
+        names = [
+            fold(one)
+            for one in (parameter.name, *parameter.aliases)
+            if one.startswith(("A", "a"))
+        ]
+        if not names:
+            continue
         for prefix in ("A", "AS", "ASJ", "ASJO"):
-            names = [fold(one) for one in (parameter.name, *parameter.aliases)]
             if prefix in names:
                 owners[prefix] = ["", ""]  # an exact name is never ambiguous
             elif any(name.startswith(prefix) for name in names):
                 owners.setdefault(prefix, []).append(parameter.name)
     extra: dict[str, tuple[str, ...]] = {}
-    for prefix, names in owners.items():
-        if len(names) == 1:
-            extra[names[0]] = (*extra.get(names[0], ()), prefix)
+    for prefix, named in owners.items():
+        if len(named) == 1:
+            extra[named[0]] = (*extra.get(named[0], ()), prefix)
     return extra
 
 
 def _parameter(
     parameter: Parameter,
+    kind: str | None,
     variable: str,
     shape: Shape,
     extra_aliases: tuple[str, ...],
-    compatible: bool,
 ) -> str:
     aliases = (*parameter.aliases, *extra_aliases)
     if variable != parameter.name:
         aliases = (parameter.name, *aliases)
-    return _rendered(parameter, variable, shape, aliases, compatible)
+    return _rendered(parameter, kind, variable, shape, aliases)
 
 
 @functools.lru_cache(maxsize=65536)
 def _rendered(
     parameter: Parameter,
+    kind: str | None,
     variable: str,
     shape: Shape,
     aliases: tuple[str, ...],
-    compatible: bool,
 ) -> str:
     parts: list[str] = []
-    kind = _client_type(parameter, shape, compatible)
-    exact = kind is not None
     if shape is Shape.TYPED and not parameter.is_dynamic:
         hidden = ",DontShow" if parameter.hidden else ""
         for membership in parameter.memberships:
@@ -369,8 +242,7 @@ def _rendered(
     if aliases:
         quoted = ",".join(Quoted(alias).render() for alias in aliases)
         parts.append(f"[Alias({quoted})]")
-    takes_input = any(one.from_pipeline for one in parameter.memberships)
-    if shape is not Shape.LOOSE and exact and not takes_input:
+    if shape is not Shape.LOOSE and kind is not None and not parameter.takes_input:
         parts += _validations(parameter)
     elif shape is Shape.TYPED and any(one.mandatory for one in parameter.memberships):
         # What is mandatory is checked by its type, which is not the host's here.
@@ -380,25 +252,6 @@ def _rendered(
     if kind is not None and kind != "object":
         parts.append(f"[{kind}]")
     return "".join(parts) + VariableName(variable).render()
-
-
-def _client_type(parameter: Parameter, shape: Shape, compatible: bool) -> str | None:
-    if parameter.is_switch:
-        return "switch"
-    if compatible or shape is Shape.LOOSE:
-        # A loose proxy does not know which parameters take a script block to be run
-        # for each input object, and a constraint would make text of that.
-        return None
-    if parameter.transforms or parameter.enum_values:
-        return None
-    kind = constraint(parameter.type_name)
-    if kind not in _NEVER_FAIL and any(
-        one.from_pipeline for one in parameter.memberships
-    ):
-        # Refused here, an object of the pipeline would be an error that overtakes
-        # what the host still has to say of the objects before it.
-        return None
-    return kind
 
 
 def _membership(membership: Membership) -> str:
@@ -478,64 +331,3 @@ def _completer(values: tuple[str, ...]) -> str:
     if len(values) == 1:
         body = "," + body
     return f"[ArgumentCompleter({{{body}}})]"
-
-
-def _untyped(parameters: Iterable[Parameter]) -> list[str]:
-    lost = []
-    for parameter in parameters:
-        if _client_type(parameter, Shape.TYPED, False) is not None:
-            continue
-        if parameter.enum_values:
-            continue  # nothing is lost: its values are completed
-        why = "the host transforms it" if parameter.transforms else "no client type"
-        lost.append(f"-{parameter.name} is untyped ({parameter.type_name}: {why})")
-    return lost
-
-
-def _undecidable(command: Command) -> str | None:
-    """Say which sets only the host's types tell apart, ``None`` if there are none."""
-    if len(command.sets) < 2:
-        return None
-    untyped = [
-        parameter
-        for parameter in command.parameters
-        if _client_type(parameter, Shape.TYPED, False) is None
-    ]
-    for parameter in untyped:
-        if _competes(parameter, command) or _misleads(parameter, command):
-            return (
-                f"its parameter sets are told apart by the type of "
-                f"-{parameter.name} ({parameter.type_name}), which is the host's"
-            )
-    return None
-
-
-def _competes(parameter: Parameter, command: Command) -> bool:
-    """Whether an argument without a name may become this parameter or another."""
-    places = {one.position for one in parameter.memberships} - {None}
-    return any(
-        membership.position in places
-        for other in command.parameters
-        if other is not parameter
-        for membership in other.memberships
-    )
-
-
-def _misleads(parameter: Parameter, command: Command) -> bool:
-    """Whether input that is for another set would be taken by this parameter.
-
-    Untyped, it takes any input object, and with it its own set: then two sets would
-    take the object, or the caller would be asked for what else its set demands.
-    """
-    own = {one.set for one in parameter.memberships if one.from_pipeline}
-    if not own or ALL_SETS in own:
-        return False
-    elsewhere = demands = False
-    for other in command.parameters:
-        for one in other.memberships:
-            takes_input = one.from_pipeline or one.from_pipeline_by_name
-            if one.from_pipeline and one.set not in own:
-                return True
-            elsewhere |= takes_input and one.set not in own
-            demands |= one.mandatory and not takes_input and one.set in {*own, ALL_SETS}
-    return elsewhere and demands

@@ -116,6 +116,7 @@ SHADOWING_VARIABLES = _folded(
 )
 
 
+@functools.lru_cache(maxsize=65536)
 def needs_other_variable(parameter: str) -> bool:
     """Whether a proxy's parameter of this name needs another variable.
 
