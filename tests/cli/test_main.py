@@ -205,6 +205,19 @@ FAILS: list[tuple[str, int, str, str]] = [
     ("HOST ./file", 1, "ExportProxyCommand_CannotCreateOutputDirectory", "file"),
     ("HOST ./file/X", 1, "ExportProxyCommand_CannotCreateOutputDirectory", "file"),
     ("HOST /", 2, "ErrorModuleName", "Server01"),
+    # a * that the shell has replaced by the names of the files here
+    (
+        "HOST ./X Get-Thing Old file junk.gz names.txt",
+        2,
+        "PositionalParameterNotFound",
+        "write it as '*'",
+    ),
+    (
+        "HOST ./X -FormatTypeName Old file junk.gz names.txt",
+        1,
+        "ErrorNoResultsFromRemoteEnd",
+        "write it as '*'",
+    ),
     # patterns
     ("HOST ./X '[a'", 2, "WildcardPatternInvalid", "[a"),
     ("HOST ./X Get-*,x[z-a]", 2, "WildcardPatternInvalid", "x[z-a]"),

@@ -13,6 +13,9 @@ from .scanner import asks_for_help
 
 INTERRUPTED = 130
 
+#: What a * ends in that a shell has replaced by the names of the files here.
+_AFTER_EXPANSION = ("ErrorNoResultsFromRemoteEnd", "PositionalParameterNotFound")
+
 
 def main(
     argv: Sequence[str],
@@ -46,6 +49,8 @@ def main(
 
         return run_verb(bound, stdout, stderr, stdin)
     except PSExportError as error:
+        if error.id in _AFTER_EXPANSION and _is_expanded(argv):
+            error.hint = "The shell has put names of files for a *: write it as '*'."
         return _failed(error, stderr, show_trace)
     except KeyboardInterrupt:
         print("psexport: Interrupted; nothing was left behind", file=stderr)
@@ -72,6 +77,17 @@ def _failed(error: PSExportError, stderr: TextIO, show_trace: bool) -> int:
         traceback.print_exc(file=stderr)
     print(error_line(error), file=stderr)
     return error.exit_code
+
+
+def _is_expanded(argv: Sequence[str]) -> bool:
+    """Whether all that a shell puts for a ``*`` is among the arguments."""
+    from pathlib import Path
+
+    try:
+        names = {path.name for path in Path().iterdir() if path.name[0] != "."}
+    except OSError:
+        return False
+    return bool(names) and names <= set(argv)
 
 
 def _verb(argv: Sequence[str]) -> tuple[Verb, list[str]]:
