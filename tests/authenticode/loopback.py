@@ -23,6 +23,7 @@ class Answer:
     body: bytes
     status: int = 200
     content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -44,8 +45,10 @@ def serve(answer: Callable[[Request], Answer], tls: Any = None) -> Iterator[Serv
             running.requests.append(request)
             reply = answer(request)
             self.send_response(reply.status)
-            self.send_header("Content-Type", reply.content_type)
-            self.send_header("Content-Length", str(len(reply.body)))
+            size = str(len(reply.body))
+            own = {"Content-Type": reply.content_type, "Content-Length": size}
+            for each in (own | reply.headers).items():
+                self.send_header(*each)
             self.end_headers()
             self.wfile.write(reply.body)
 

@@ -153,6 +153,25 @@ def test_servers_are_asked_in_turn(
     assert pauses == [1, 2, 1, 2]  # at the closed port, at the busy server
 
 
+def test_redirections_are_not_followed(authority: Authority, signer: Signer) -> None:
+    """To follow one would send what is for a server, such as a token, to another."""
+    with serve(authority.answer) as other:
+        moved = Answer(b"", 302, headers={"Location": other.url})
+        with serve(lambda request: moved) as server:
+            client = TimestampClient((server.url,))
+            with pytest.raises(PSExportError, match=f"moved to {other.url}"):
+                sign_bytes(BODY, "a.ps1", signer, timestamp=client)
+    assert (len(server.requests), len(other.requests)) == (1, 0)
+
+
+def test_an_error_that_is_cut_off(signer: Signer) -> None:
+    cut = Answer(b"sorry", 404, headers={"Content-Length": "500"})
+    with serve(lambda request: cut) as server:
+        client = TimestampClient((server.url,))
+        with pytest.raises(PSExportError, match="HTTP status 404"):
+            sign_bytes(BODY, "a.ps1", signer, timestamp=client)
+
+
 def test_no_server_answers(signer: Signer) -> None:
     with serve(lambda request: Answer(b"try later", 503)) as server:
         client = TimestampClient((server.url,), pause=lambda seconds: None)
@@ -173,6 +192,7 @@ def test_no_server_answers(signer: Signer) -> None:
         "http://tsa.test:99999/",
         "http://[::1/",
         "http://tsä.test/",
+        "http://user:password@tsa.test/",
     ],
 )
 def test_addresses_that_are_none(server: str) -> None:

@@ -44,28 +44,48 @@ def is_http(url: str) -> bool:
     try:
         parts = urlsplit(url)
         known = parts.scheme in ("http", "https") and url.isascii()
-        return known and bool(parts.hostname) and parts.port != 0
+        named = bool(parts.hostname) and parts.username is None
+        return known and named and parts.port != 0
     except ValueError:
         return False
+
+
+class _NoRedirection(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """Let a redirection be the error that its status is."""
+
+
+def _said(error: urllib.error.HTTPError) -> str:
+    """Return where an answer points to, or the beginning of its text."""
+    if moved := error.headers.get("Location"):
+        return f"it has moved to {moved}"
+    try:
+        with error:
+            detail: bytes = error.read(2000)
+    except (OSError, http.client.HTTPException):  # its status says enough
+        return ""
+    return " ".join(detail.decode("utf-8", "replace").split())
 
 
 def send(
     url: str, body: bytes | None, headers: Mapping[str, str], timeout: float
 ) -> bytes:
-    """Send by :mod:`urllib`, which honours the proxy variables of the environment."""
+    """Send by :mod:`urllib`, which honours the proxy variables of the environment.
+
+    Redirections are not followed: what is sent, a token may be in it, is for ``url``.
+    """
     request = urllib.request.Request(url, data=body, headers=dict(headers))
     deadline = time.monotonic() + timeout
     content = b""
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        opener = urllib.request.build_opener(_NoRedirection)
+        with opener.open(request, timeout=timeout) as answer:
             while len(content) <= MAXIMUM_ANSWER and (part := answer.read1(1 << 16)):
                 content += part
                 if time.monotonic() > deadline:  # it comes in drops
                     raise TimeoutError("timed out")
     except urllib.error.HTTPError as error:
-        with error:
-            detail = error.read(2000).decode("utf-8", "replace")
-        said = " ".join(detail.split())
+        said = _said(error)
         raise SendError(
             f"HTTP status {error.code}{': ' + said if said else ''}",
             passing=error.code >= 500 or error.code in (408, 429),
