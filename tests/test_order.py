@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from psexport.errors import UsageError
 from psexport.model import CommandType
-from psexport.order import Order, command_types, module_spec, module_specs, texts
-from psexport.transport.base import ModuleSpec
+from psexport.order import (
+    Order,
+    arguments,
+    command_types,
+    module_spec,
+    module_specs,
+    texts,
+)
+from psexport.transport.base import Argument, ModuleSpec
 
 
 @pytest.mark.parametrize(
@@ -110,3 +119,40 @@ def test_which_parameters_ask_for_commands(
 ) -> None:
     order = Order(output_module="X", **given)  # type: ignore[arg-type]
     assert order.asks_for_commands is asks
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (None, None),
+        ("cert:", ("cert:",)),
+        (0, (0,)),
+        ([], ()),
+        (["a", 1, None, ["b", True]], ("a", 1, None, ["b", True])),
+    ],
+)
+def test_arguments(given: Argument, read: object) -> None:
+    assert arguments(given) == read
+
+
+@pytest.mark.parametrize("given", [[object()], {"a": 1}, [b"x"], [["x", {}]], 2**63])
+def test_what_is_no_argument(given: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        arguments(given)
+    assert caught.value.id == "CannotConvertArgumentNoMessage"
+
+
+@pytest.mark.parametrize("name", ["command_name", "format_type_name", "module"])
+@pytest.mark.parametrize(("given", "what"), [((), "Array"), (("a", ""), "String")])
+def test_nothing_does_not_mean_everything(
+    name: str, given: tuple[str, ...], what: str
+) -> None:
+    fields: dict[str, Any] = {name: given}
+    with pytest.raises(UsageError) as caught:
+        Order(output_module="X", **fields)
+    assert caught.value.id == f"ParameterArgumentValidationErrorEmpty{what}NotAllowed"
+
+
+def test_no_specifications_do_not_mean_all_modules() -> None:
+    with pytest.raises(UsageError, match="FullyQualifiedModule"):
+        Order(output_module="X", fully_qualified_module=())

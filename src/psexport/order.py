@@ -15,7 +15,7 @@ from typing import NoReturn
 from .errors import UsageError
 from .model import CommandType
 from .pslang import fold
-from .transport.base import Argument, ModuleSpec
+from .transport.base import Argument, ModuleSpec, Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,14 @@ class Order:
     module_version: str = "1.0"
     secret: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("command_name", "format_type_name", "module"):
+            given = getattr(self, name)
+            if given is not None:
+                _require_texts(name.title().replace("_", ""), given)
+        if self.fully_qualified_module == ():
+            raise _empty("FullyQualifiedModule", "Array")
+
     @property
     def wants_help(self) -> bool:
         """Whether help belongs to the module; Export-PSSession's modules have none."""
@@ -76,6 +84,48 @@ def texts(given: str | Iterable[str] | None) -> tuple[str, ...] | None:
     if given is None:
         return None
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def arguments(given: Argument) -> tuple[Argument, ...] | None:
+    """Return one argument of a command or several as a tuple.
+
+    :raises UsageError: something among them cannot be sent to a host.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        given = (given,)
+    for member in given:
+        _require_argument(member)
+    return tuple(given)
+
+
+def _require_argument(given: object) -> None:
+    hint = "Give texts, numbers of at most 64 bits, and lists of them."
+    if isinstance(given, Sequence) and not isinstance(given, str | bytes):
+        for member in given:
+            _require_argument(member)
+    elif isinstance(given, int) and not -(2**63) <= given < 2**63:
+        _refuse(given, "the number is too large", hint)
+    elif given is not None and not isinstance(given, int | float | str | Version):
+        _refuse(given, "it is no argument for a host", hint)
+
+
+def _require_texts(name: str, given: Sequence[str]) -> None:
+    """Refuse what PowerShell would: it must never mean everything."""
+    if not given:
+        raise _empty(name, "Array")
+    if not all(given):
+        raise _empty(name, "String")
+
+
+def _empty(name: str, what: str) -> UsageError:
+    return UsageError(
+        f"-{name} cannot take an empty {what.lower()}",
+        id=f"ParameterArgumentValidationErrorEmpty{what}NotAllowed",
+        target=name,
+        hint=f"Leave out -{name} where it is to mean everything.",
+    )
 
 
 def path_text(given: str | os.PathLike[str] | None) -> str | None:
