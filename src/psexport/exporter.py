@@ -23,7 +23,7 @@ from .fetch.shell import printed
 from .files import ModuleFolder, module_folder
 from .generate import GeneratedModule, ModuleOptions, build_module, reserved_names
 from .model import Catalogue, CommandType, Selection, Skipped
-from .order import Order, Spec, command_types, module_specs, path_text, texts
+from .order import Order, Spec, arguments, command_types, module_specs, path_text, texts
 from .pslang import Wildcard, fold, has_wildcards
 from .results import ExportResult, WrittenFile
 from .seal import Prompt, Seal, open_signer, timestamp_client
@@ -42,7 +42,7 @@ def export(
     force: bool = False,
     encoding: str | int = "utf8NoBOM",
     allow_clobber: bool = False,
-    argument_list: Sequence[Argument] | None = None,
+    argument_list: Argument = None,
     command_type: CommandType | str | Sequence[str] | None = None,
     module: str | Sequence[str] | None = None,
     fully_qualified_module: Spec | Sequence[Spec] | None = None,
@@ -76,7 +76,7 @@ def export(
     :param force: overwrite what is there, even files that are read-only.
     :param encoding: of the files, as ``-Encoding`` takes it.
     :param allow_clobber: export commands even if the baseline has their names.
-    :param argument_list: export the variant of the commands that these give.
+    :param argument_list: export the variant of the commands that it, or these, give.
     :param command_type: types of commands: ``"Cmdlet"``, ``["Function", "Filter"]``.
     :param module: modules of the host whose commands are exported.
     :param fully_qualified_module: the same by specification, a name or a table with
@@ -113,7 +113,7 @@ def export(
         force=force,
         encoding=str(encoding),
         allow_clobber=allow_clobber,
-        argument_list=None if argument_list is None else tuple(argument_list),
+        argument_list=arguments(argument_list),
         command_type=command_types(command_type),
         module=texts(module),
         fully_qualified_module=module_specs(fully_qualified_module),
