@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psexport.errors import PSExportError
+from psexport.errors import PSExportError, TransportError
 from psexport.model import Skipped
 from psexport.report import Entry, as_json, entries, error_line, harmless, listing
 from psexport.results import ExportResult, WrittenFile
@@ -120,6 +120,10 @@ def test_what_a_host_says_is_made_harmless(text: str, shown: str) -> None:
             "psexport: host broke [E]",
         ),
         (PSExportError("a\nb", id="E", hint="c\nd"), "psexport: a b [E]. C d."),
+        (
+            TransportError("It broke.", id="E", phase="open", target="host"),
+            "psexport: host: It broke (phase: open) [E]",
+        ),
     ],
 )
 def test_an_error_is_one_line(error: PSExportError, line: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import pickle
 import sys
 import types
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from psexport.errors import UsageError
-from psexport.secret import Secret, password_of
+from psexport.secret import Secret, is_open_to_others, password_of
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +69,7 @@ def test_none_is_an_error() -> None:
     assert caught.value.id == "ErrorPasswordMissing"
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"", b"\r\nlater"])
 def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "p"
     if content is not None:
@@ -77,3 +78,16 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> No
         password_of("me", "h", file=str(file), environ={}).reveal()
     assert caught.value.id == "ErrorPasswordUnreadable"
     assert caught.value.target == str(file)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
+def test_who_may_read_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "p"
+    file.write_text("x")
+    found = []
+    for mode in (0o600, 0o640, 0o604, 0o400):
+        file.chmod(mode)
+        found.append(is_open_to_others(str(file)))
+    assert found == [False, True, True, False]
+    assert not is_open_to_others(str(tmp_path / "none"))
+    assert not is_open_to_others("")

@@ -17,7 +17,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import PSExportError
+from .errors import PSExportError, TransportError
 from .results import ExportResult
 
 if TYPE_CHECKING:
@@ -53,8 +53,14 @@ def _visible(character: str) -> str:
 
 
 def error_line(error: PSExportError) -> str:
-    """Return an error as its one line: what failed, its id, what to do about it."""
-    return problem_line(error.message, error.id, error.target, error.hint)
+    """Return an error as its one line: what failed, its id, what to do about it.
+
+    Where a session failed, the line also says how far it had come.
+    """
+    message = error.message
+    if isinstance(error, TransportError):
+        message = f"{message.rstrip(' .')} (phase: {error.phase})"
+    return problem_line(message, error.id, error.target, error.hint)
 
 
 def problem_line(

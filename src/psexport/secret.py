@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -15,6 +16,7 @@ Prompt = Callable[[str], str]
 _HIDDEN = "<secret>"
 _KEYRING_SERVICE = "psexport"
 _MAX_FILE = 4096
+_FILE_HINT = "give -PasswordFile a text file whose first line is the password"
 
 
 class Secret:
@@ -104,6 +106,16 @@ def remember(user: str, host: str, password: str) -> None:
         ) from None
 
 
+def is_open_to_others(path: str) -> bool:
+    """Whether other users of this machine may read a file; false if nobody knows."""
+    if os.name != "posix" or not path:
+        return False
+    try:
+        return bool(Path(path).stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+    except OSError:
+        return False
+
+
 def _first_line(path: str) -> str:
     try:
         with Path(path).open("rb") as file:
@@ -114,9 +126,18 @@ def _first_line(path: str) -> str:
             f"the password file cannot be read: {why}",
             id="ErrorPasswordUnreadable",
             target=path,
-            hint="give -PasswordFile a text file whose first line is the password",
+            hint=_FILE_HINT,
         ) from None
-    return line.removesuffix("\r")
+    password = line.removesuffix("\r")
+    if not password:
+        # Whoever names a file does not mean to go without a password.
+        raise UsageError(
+            "the first line of the password file is empty",
+            id="ErrorPasswordUnreadable",
+            target=path,
+            hint=_FILE_HINT,
+        )
+    return password
 
 
 def _from_keyring(name: str) -> str | None:
@@ -129,4 +150,4 @@ def _from_keyring(name: str) -> str | None:
     return password
 
 
-__all__ = ["Prompt", "Secret", "password_of", "remember"]
+__all__ = ["Prompt", "Secret", "is_open_to_others", "password_of", "remember"]

@@ -116,7 +116,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
 def _text(path: Path) -> str:
     """The text of a file; "" of one that is not there."""
     try:
-        return path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except (OSError, UnicodeDecodeError) as error:

@@ -321,7 +321,6 @@ def test_a_link_stays_a_link(here: Path, tmp_path: Path) -> None:
         "[sessions.a\n",
         "sessions = 1",
         "[[sessions]]\nx = 1\n",
-        "\ufeff[sessions.a]\nSession = 'demo'\n",
     ],
 )
 def test_a_file_that_is_not_understood_is_left_as_it_is(here: Path, text: str) -> None:
@@ -376,3 +375,11 @@ def test_what_is_saved_is_read_again(
         del before["sessions"][name]
     assert after == before
     assert file.read_text("utf-8").startswith("# Ours.")
+
+
+def test_a_file_with_a_byte_order_mark(here: Path) -> None:
+    file = here / settings.FILE_NAME
+    file.write_bytes(b'\xef\xbb\xbf[sessions.a]\nSession = "demo"\n')
+    assert [row["name"] for row in listed()] == ["a"]
+    assert run("save", "b", "-ComputerName", "h", "-Scope", "Project")[0] == 0
+    assert [row["name"] for row in listed()] == ["a", "b"]

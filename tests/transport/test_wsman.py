@@ -274,6 +274,31 @@ def test_what_is_not_safe_is_told() -> None:
     assert "issued" in told(SkipCACheck=True)
     assert "is for that name" in told(SkipCNCheck=True)
     assert "not encrypted" in told(NoEncryption=True)
+    # Where http only sends one on, nothing of TLS was left out yet.
+    plain = {"AllowRedirection": True, "SkipCACheck": True, "SkipCNCheck": True}
+    assert logon.warnings(parse("winrm://h", plain)) == ()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
+def test_a_password_that_others_can_read_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("x")
+    where = parse("winrm://me@h", {"PasswordFile": file})
+    file.chmod(0o644)
+    assert "chmod 600" in " ".join(logon.warnings(where))
+    file.chmod(0o600)
+    assert logon.warnings(where) == ()
+
+
+def test_of_what_gssapi_says_what_matters_is_shown() -> None:
+    error = logon.failed(
+        parse("winrm://h"),
+        Exception(
+            "SpnegoError (1): Major (851968): Unspecified GSS failure. Minor code may "
+            "provide more information, Minor (2529638944): Ticket expired, Context: x"
+        ),
+    )
+    assert error.message.endswith("has expired (Ticket expired)")
 
 
 @engine

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..connection import Authentication, Connection
 from ..errors import TransportError, UsageError
-from ..secret import Secret
+from ..secret import Secret, is_open_to_others
 
 if TYPE_CHECKING:
     from spnego import ContextProxy
@@ -132,6 +132,9 @@ _CAUSES = (
 )
 
 
+_MINOR = re.compile(r"Minor \(\d+\): ([^,]+)")
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """A logon under way.
@@ -207,6 +210,11 @@ def warnings(connection: Connection) -> tuple[str, ...]:
         found.append(
             f"What is sent to {connection.name} is not encrypted: anybody between "
             "here and there can read and change it."
+        )
+    if is_open_to_others(connection.password_file):
+        found.append(
+            f"Others on this machine can read {connection.password_file}, which has a "
+            "password: let only its owner do so (chmod 600)."
         )
     return tuple(found)
 
@@ -370,8 +378,10 @@ def failed(connection: Connection, error: Exception) -> TransportError:
         words = f"{words}, status 0x{status & 0xFFFFFFFF:08X}"
     for cause in _CAUSES:
         if cause.pattern.search(words):
+            # GSSAPI puts what matters last, behind much that does not.
+            said = (_MINOR.findall(words) or [words])[-1].strip()
             return _failure(
-                connection, cause.id, f"{cause.message} ({words})", cause.hint
+                connection, cause.id, f"{cause.message} ({said})", cause.hint
             )
     return _failure(
         connection,
