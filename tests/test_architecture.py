@@ -33,6 +33,7 @@ FLOORS = (
     # 3: from answers to the model, from results to text
     "fetch report order",
     # 4: the product
+    "preparation",
     "exporter api doctor",
     # 5: the command line
     "cli",

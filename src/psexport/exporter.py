@@ -1,36 +1,29 @@
 """The product in one screen: fetch, select, generate, encode, sign, write.
 
-:func:`export` is the Python interface. It comes down to :func:`prepare`, which refuses
-what cannot work before a host is asked for anything, and :func:`run`.
+:func:`export` is the Python interface. It comes down to
+:func:`~.preparation.prepare` and :func:`run`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from . import baseline as baselines
 from .connection import Connection, Kind, parse
-from .encoding import WINDOWS_POWERSHELL, Locate, TextEncoding, encoder
-from .errors import UsageError
+from .encoding import Locate, encoder
 from .events import Event, Message, OnEvent, Problem, Severity, ignore
 from .fetch import FetchRequest, fetch
-from .fetch.shell import printed
-from .files import ModuleFolder, module_folder
 from .generate import GeneratedModule, ModuleOptions, build_module, reserved_names
 from .model import Catalogue, CommandType, Selection, Skipped
 from .order import Order, Spec, arguments, command_types, module_specs, path_text, texts
+from .preparation import Prepared, prepare
 from .pslang import Wildcard, fold, has_wildcards
 from .results import ExportResult, WrittenFile
-from .seal import Prompt, Seal, open_signer, timestamp_client
+from .seal import Prompt, Seal
 from .selection import SelectionRequest, select, wanted
 from .transport.base import Argument, ModuleSpec, Session
-
-_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){1,3}")
 
 
 def export(
@@ -197,97 +190,6 @@ def build(
 
 #: Where a module leads that has to be given its session.
 _NOWHERE = Connection(kind=Kind.CATALOG, path="a host")
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An order that can be carried out, as far as one can tell without the host."""
-
-    order: Order
-    target: ModuleFolder
-    encoding: TextEncoding
-    baseline: frozenset[str] | None
-    seal: Seal | None
-
-
-def prepare(order: Order, prompt: Prompt | None = None) -> Prepared:
-    """Check an order, and open what it names, before a host is asked for anything.
-
-    :raises UsageError: it makes no sense.
-    :raises PSExportError: the module is there already, or something that the order
-        names is not there or not usable.
-    """
-    if order.module is not None and order.fully_qualified_module is not None:
-        raise UsageError(
-            "-Module and -FullyQualifiedModule cannot be used together",
-            id="ModuleAndFullyQualifiedModuleCannotBeSpecifiedTogether",
-            target="Module",
-            hint="Give just one of them.",
-        )
-    _check_words(order)
-    target = ModuleFolder(module_folder(order.output_module), force=order.force)
-    target.check()
-    encoding = encoder(order.encoding)
-    return Prepared(
-        order,
-        target,
-        encoding,
-        None if order.allow_clobber else _baseline(order.baseline),
-        _seal(order, encoding, prompt),
-    )
-
-
-def _baseline(spec: str) -> frozenset[str]:
-    """Return the commands that are not to be clobbered; a local shell is asked."""
-    if not spec.lower().startswith("pwsh:"):
-        return baselines.load(spec)
-    from .transport import connect
-
-    with connect(parse(spec)) as shell:
-        return baselines.capture(lambda script: printed(shell, script, "the baseline"))
-
-
-def _check_words(order: Order) -> None:
-    if order.fidelity.lower() not in ("full", "compatible"):
-        raise UsageError(
-            f"there is no fidelity {order.fidelity!r}",
-            id="CannotConvertArgumentNoMessage",
-            target="Fidelity",
-            hint="Use Full or Compatible.",
-        )
-    if not _VERSION.fullmatch(order.module_version):
-        raise UsageError(
-            f"{order.module_version!r} is no version of a module",
-            id="CannotConvertArgumentNoMessage",
-            target="ModuleVersion",
-            hint="Write two to four numbers: 1.2.0.",
-        )
-    for patterns in (order.command_name, order.format_type_name, order.module):
-        for pattern in patterns or ():
-            Wildcard(pattern)  # complains of what is none
-
-
-def _seal(order: Order, encoding: TextEncoding, prompt: Prompt | None) -> Seal | None:
-    if order.certificate is None:
-        return None
-    from .authenticode import require_signable_encoding
-
-    require_signable_encoding(encoding.codec)
-    # Windows reads a file without a mark in its ANSI code page, so that a signature
-    # over any other text of more than ASCII would not hold there, and is refused.
-    is_ansi = not encoding.bom and WINDOWS_POWERSHELL not in encoding.misread_by("\xe9")
-    return Seal(
-        signer=open_signer(
-            order.certificate,
-            order.certificate_key,
-            order.certificate_password_file,
-            prompt,
-        ),
-        hash_algorithm=order.hash_algorithm,
-        include_chain=order.include_chain,
-        timestamp=timestamp_client(order.timestamp_server),
-        code_page=encoding.codec if is_ansi else None,
-    )
 
 
 def run(prepared: Prepared, session: Session, on_event: OnEvent) -> ExportResult:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from test_binder import REFUSED
 
-from psexport import exporter
+from psexport import exporter, preparation
 from psexport.cli import main
 
 
@@ -390,7 +390,7 @@ def test_a_traceback_only_with_debug(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(exporter, "prepare", fail)
+    monkeypatch.setattr(preparation, "prepare", fail)
     code, _, stderr = run("HOST ./X -Debug", recording)
     assert code == 1
     assert "Traceback" in stderr

@@ -282,3 +282,14 @@ def test_where_the_program_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TransportError) as caught:
         local.command(parse("pwsh:"), {})
     assert caught.value.id == "ErrorPowerShellNotFound"
+
+
+@pytest.mark.parametrize(("said", "so"), [(None, "0"), ("1", "1")])
+def test_a_host_does_not_watch_itself_unless_it_is_told_to(
+    pwsh: str, monkeypatch: pytest.MonkeyPatch, said: str | None, so: str
+) -> None:
+    monkeypatch.delenv("DOTNET_TieredPGO", raising=False)
+    if said is not None:
+        monkeypatch.setenv("DOTNET_TieredPGO", said)
+    with connect(parse(f"pwsh:{pwsh}"), limits=LIMITS) as session:
+        assert run(session, "$env:DOTNET_TieredPGO") == [so]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import fields as dataclass_fields
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import PSExportError, UsageError
@@ -62,13 +64,17 @@ def _not_yet(what: str) -> PSExportError:
 
 def _export(bound: Bound, console: Console, stdin: TextIO | None) -> int:
     from ..api import open_session
-    from ..exporter import prepare, run
+    from ..preparation import prepare
     from ..report import as_json, entries, listing
 
     prompt = _prompt(console, stdin)
     connection = _connection(bound)
     prepared = prepare(_order(bound), prompt)
+    # While the host opens its session there is nothing else to do.
+    Thread(target=import_module, args=("psexport.exporter",), daemon=True).start()
     with open_session(connection, prompt) as session:
+        from ..exporter import run
+
         result = run(prepared, session, console)
     if bound.flag("AsJson"):
         console.write(as_json(result) + "\n")

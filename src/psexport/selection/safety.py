@@ -113,12 +113,14 @@ def repair(command: Command) -> Command:
     if taken.isdisjoint(names) and not any(p.aliases for p in command.parameters):
         return command
     used = {*taken, *names}
-    kept = (
+    kept = tuple(
         _without_used_aliases(parameter, used)
         for key, parameter in zip(names, command.parameters, strict=True)
         if key not in taken
     )
-    return replace(command, parameters=tuple(kept))
+    if kept == command.parameters:
+        return command
+    return replace(command, parameters=kept)
 
 
 def _without_used_aliases(parameter: Parameter, used: set[str]) -> Parameter:

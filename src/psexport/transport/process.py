@@ -14,6 +14,7 @@ import queue
 import signal
 import subprocess
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,8 @@ from ..errors import TransportError
 #: How much of what a process said on standard error is kept for messages, in bytes.
 _KEPT = 8 * 1024
 
+#: Seconds between looks whether a process has ended.
+_LOOK = 0.002
 #: Seconds between asking a process to end and ending it.
 _GRACE = 1.0
 
@@ -113,8 +116,10 @@ class Process:
         :param patience: seconds to wait.
         """
         self._outgoing.put(None)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(patience)
+        # Popen.wait would look ever more seldom, and notice the end late.
+        deadline = time.monotonic() + patience
+        while self._popen.poll() is None and time.monotonic() < deadline:
+            time.sleep(_LOOK)
         if self._popen.returncode is None:
             _signal(self._popen, self._group, force=False)
             with contextlib.suppress(subprocess.TimeoutExpired):
