@@ -92,6 +92,18 @@ def test_what_names_no_module(spec: str) -> None:
     assert caught.value.id == "ErrorModuleName"
 
 
+@POSIX
+def test_a_current_folder_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(PSExportError, match="not there any more"):
+        module_folder("./X", {})
+    assert module_folder("/X", {}) == Path("/X")
+
+
 # --- a new module -----------------------------------------------------------------
 
 

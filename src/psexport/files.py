@@ -41,6 +41,7 @@ def module_folder(spec: str, environ: Mapping[str, str] | None = None) -> Path:
     is a name under the user's own module folder.
 
     :raises UsageError: ``ErrorModuleName``: it names no folder that could be a module.
+    :raises PSExportError: it is relative to a current folder that has been removed.
     """
     if not spec.strip() or any(character < " " for character in spec):
         raise _no_module(spec)
@@ -53,7 +54,15 @@ def module_folder(spec: str, environ: Mapping[str, str] | None = None) -> Path:
         path = path.expanduser()
     elif not (spec.startswith(".") or path.anchor):
         path = user_modules(os.environ if environ is None else environ) / path
-    folder = Path(os.path.abspath(path))  # noqa: PTH100 - links are to be kept
+    try:
+        folder = Path(os.path.abspath(path))  # noqa: PTH100 - links are to be kept
+    except FileNotFoundError as error:
+        raise PSExportError(
+            "The current folder is not there any more",
+            id=CANNOT_CREATE,
+            target=spec,
+            hint="Go to another folder, or give a rooted path.",
+        ) from error
     is_text = not any("\ud800" <= character <= "\udfff" for character in folder.name)
     if not folder.name or not is_text or _NOT_IN_NAMES & set(folder.name):
         raise _no_module(spec)

@@ -45,6 +45,16 @@ def test_an_ascii_terminal_is_no_reason_to_fail(tmp_path: Path) -> None:
     assert "NamedParameterNotFound" in stderr
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+def test_nobody_listens(tmp_path: Path, recording: Path) -> None:
+    for closed in (">&-", "2>&-", "<&- >&- 2>&-"):
+        line = f'"$@" {closed}'
+        words = [*PSEXPORT, f"replay:{recording}", "./X", "-Force"]
+        done = subprocess.run(["sh", "-c", line, "sh", *words], cwd=tmp_path)
+        assert done.returncode == 0, closed
+    assert (tmp_path / "X" / "X.psd1").is_file()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell script and signals")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
