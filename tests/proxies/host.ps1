@@ -153,5 +153,27 @@ function Get-Defaulted { [CmdletBinding()] param($A = 'host default', $B = (1 + 
 function Get-Formatted { [CmdletBinding()] param() [pscustomobject]@{ PSTypeName = 'Test.Formatted'; A = 1; B = 'two' } }
 function Get-Nested { [CmdletBinding()] param([Parameter(ValueFromPipeline)]$X) process { "nested $X" } }
 function Get-ConstrainedRest { [CmdletBinding()] param([Parameter(Mandatory, Position = 0)][string]$Verb, [Parameter(ValueFromRemainingArguments)][object[]]$Rest) "Verb=$Verb Rest=$(Show-Value $Rest)" }
+# What a list, an enum or a big number has become on the way shows in its type alone.
+function Get-Kinds {
+    [CmdletBinding()]
+    param([Parameter(ValueFromPipeline, Position = 0)]$Any, [System.Collections.Generic.List[int]]$List)
+    begin {
+        function Show-Kind($Value) {
+            if ($null -eq $Value) { return 'null' }
+            if ($Value -is [psobject]) { $Value = $Value.psobject.BaseObject }
+            $kind = $Value.GetType().Name
+            if ($Value -is [System.Collections.IDictionary]) {
+                return $kind + '{' + (@($Value.Keys | Sort-Object | ForEach-Object { "$_=" + (Show-Kind $Value[$_]) }) -join ';') + '}'
+            }
+            if ($Value -is [string] -or $Value -isnot [System.Collections.IEnumerable]) { return "$kind`:$Value" }
+            $kind + '(' + (@(foreach ($one in $Value) { Show-Kind $one }) -join ',') + ')'
+        }
+    }
+    process { "$(Show-Kind $Any) $(Show-Kind $List)" }
+}
+function Get-SimpleKinds { "$($args.Length) $($args[0].Length) $($args[0] -is [array])" }
+function Get-StopInside { [CmdletBinding()] param() Write-Error 'stop inside' -ErrorAction Stop; 'after' }
+function Get-StopPreference { [CmdletBinding()] param() $ErrorActionPreference = 'Stop'; 1 / 0; 'after' }
+function Get-SimpleDivide { 1 / 0; 'after' }
 Set-Alias gsimple Get-Simple
 Set-Alias gadv Get-Adv

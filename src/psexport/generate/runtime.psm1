@@ -51,47 +51,71 @@ $script:PSExportState = @{
 $script:PSExportClientSide = 'ErrorVariable', 'WarningVariable', 'InformationVariable',
     'OutVariable', 'OutBuffer', 'PipelineVariable', 'AsJob'
 
-# What a host in full language mode runs where an argument holds script blocks or
-# enums: those travel as text, and become what they were again where they arrive.
-$script:PSExportThaw = @'
-$thaw = {
-    param($value)
-    if ($value -is [System.Collections.IDictionary]) {
-        if ($value.Count -eq 1 -and $value.Contains('psexport:block')) {
-            return [scriptblock]::Create($value['psexport:block'])
-        }
-        if ($value.Count -eq 2 -and $value.Contains('psexport:enum')) {
-            $type = $value['psexport:enum'] -as [type]
-            if (-not $type) { return $value['value'] }
-            return [enum]::Parse($type, $value['value'])
-        }
-        if ($value.Count -eq 1 -and $value.Contains('psexport:name')) {
-            $token = [psobject] $value['psexport:name']
+# What a host in full language mode runs where CLIXML makes something else of a value:
+# a script block becomes text, an enum a number, an array a list. With the values come
+# their places, inner ones first, and what is to be there again.
+$script:PSExportRestore = @'
+$restore = {
+    param($all, $places)
+    foreach ($place in $places) {
+        $in = $all
+        foreach ($key in $place.In) { $in = $in[$key] }
+        $at = $place.At
+        $text = $place.Text
+        $type = $place.Type -as [type]
+        if ($place.As -eq 'Block') {
+            $in[$at] = [scriptblock]::Create($text)
+        } elseif ($place.As -eq 'Name') {
+            $token = [psobject] $text
             $token.psobject.Properties.Add((New-Object `
                 System.Management.Automation.PSNoteProperty '<CommandParameterName>',
-                $value['psexport:name'].TrimStart([char[]]'-').TrimEnd([char[]]':')))
-            return $token
+                $text.TrimStart([char[]]'-').TrimEnd([char[]]':')))
+            $in[$at] = $token
+        } elseif ($place.As -eq 'Array') {
+            if (-not $type) { $type = [object[]] }
+            $in[$at] = $in[$at] -as $type
+        } elseif ($type.IsEnum) {
+            $in[$at] = [enum]::Parse($type, $text)
+        } elseif ($place.As -eq 'Parsed' -and $type) {
+            $in[$at] = $type::Parse($text, [cultureinfo]::InvariantCulture)
+        } elseif ($type) {
+            $in[$at] = $text -as $type
         }
-        foreach ($key in @($value.Keys)) { $value[$key] = & $thaw $value[$key] }
-    } elseif ($value -is [System.Collections.IList] -and $value -isnot [array]) {
-        for ($i = 0; $i -lt $value.Count; $i++) { $value[$i] = & $thaw $value[$i] }
     }
-    , $value
 }
-$bound = & $thaw $Bound
-$rest = @(foreach ($one in $Rest) { , (& $thaw $one) })
+$all = @{ Bound = $Bound; Rest = $Rest }
+. $restore $all $Places
+$Rest = [object[]] $all.Rest
 '@
-$script:PSExportScript = "param(`$Name, `$Bound, `$Rest)
-$script:PSExportThaw
-& `$Name @bound @rest"
-$script:PSExportScriptWithInput = "param(`$Name, `$Bound, `$Rest)
+$script:PSExportScript = "param(`$Name, `$Bound, `$Rest, `$Places)
+$script:PSExportRestore
+& `$Name @Bound @Rest"
+$script:PSExportScriptWithInput = "param(`$Name, `$Bound, `$Rest, `$Places)
 begin {
-$script:PSExportThaw
-`$step = { & `$Name @bound @rest }.GetSteppablePipeline()
+$script:PSExportRestore
+`$step = { & `$Name @Bound @Rest }.GetSteppablePipeline()
 `$step.Begin(`$true, `$ExecutionContext)
 }
-process { if (`$MyInvocation.ExpectingInput) { `$step.Process(`$_) } }
+process {
+    if (`$MyInvocation.ExpectingInput) {
+        `$given = `$_
+        if (`$given -is [hashtable] -and `$given.Contains('psexport:places')) {
+            . `$restore `$given `$given['psexport:places']
+            `$given = `$given.Value
+        }
+        `$step.Process(`$given)
+    }
+}
 end { `$step.End() }"
+# Types of values that a host can make again from text, and how that is written.
+$script:PSExportParsed = @{
+    'System.Numerics.BigInteger' = 'R'
+    'System.DateTimeOffset' = 'o'
+    'System.DateOnly' = 'o'
+    'System.TimeOnly' = 'o'
+}
+$script:PSExportSpelled = 'System.Text.RegularExpressions.Regex', 'System.RuntimeType',
+    'System.Management.Automation.SemanticVersion'
 
 
 # Calls: from what was bound to what comes back.
@@ -150,70 +174,131 @@ function Get-PSExportRecorder {
 }
 
 
-function ConvertTo-PSExportFrozen {
+function Add-PSExportPlace {
     <#
     .SYNOPSIS
-    Copies a value with what would not survive the way marked, for the host to restore.
-    .OUTPUTS
-    The value itself where nothing in it needs that, else the marked copy.
+    Lists the places in a value where something arrives as what it was not.
+    .PARAMETER Places
+    The list to add to; inner places come first.
+    .PARAMETER In
+    How to get to what the value is in: keys and indices.
+    .PARAMETER At
+    Key or index of the value there.
+    .PARAMETER Typed
+    The host makes an array of the value by itself.
     #>
     [CmdletBinding()]
-    param([AllowNull()] [object] $Value, [int] $Depth = 0)
-    if ($Value -is [scriptblock]) { return @{ 'psexport:block' = $Value.ToString() } }
-    if ($Value -is [enum]) {
-        return @{ 'psexport:enum' = $Value.GetType().FullName; value = "$Value" }
-    }
-    if ($Depth -lt 8) {
-        if ($Value -is [System.Collections.IDictionary]) {
-            $copy = $null
-            foreach ($key in @($Value.Keys)) {
-                $frozen = ConvertTo-PSExportFrozen $Value[$key] ($Depth + 1)
-                if (-not [object]::ReferenceEquals($frozen, $Value[$key])) {
-                    if ($null -eq $copy) {
-                        $copy = [System.Collections.Specialized.OrderedDictionary]::new(
-                            [System.StringComparer]::CurrentCultureIgnoreCase)
-                        foreach ($other in $Value.Keys) { $copy[$other] = $Value[$other] }
-                        if ($Value -is [hashtable]) { $copy = [hashtable] $copy }
-                    }
-                    $copy[$key] = $frozen
-                }
+    param(
+        [System.Collections.IList] $Places,
+        [object[]] $In,
+        [object] $At,
+        [AllowNull()] [object] $Value,
+        [bool] $Typed
+    )
+    if ($Value -is [scriptblock]) {
+        $null = $Places.Add(@{ In = $In; At = $At; As = 'Block'; Text = "$Value" })
+    } elseif ($Value -is [System.Collections.IDictionary]) {
+        if ($In.Count -ge 8) { return }
+        $path = $In + $At
+        foreach ($key in @($Value.Keys)) {
+            # A number is no key of an ordered dictionary, but an index.
+            if ($key -is [string] -or $Value -is [hashtable]) {
+                Add-PSExportPlace $Places $path -At $key -Value $Value[$key]
             }
-            if ($null -ne $copy) { return $copy }
-        } elseif ($Value -is [System.Collections.IList] -and $Value -isnot [byte[]]) {
-            $copy = $null
-            for ($i = 0; $i -lt $Value.Count; $i++) {
-                $frozen = ConvertTo-PSExportFrozen $Value[$i] ($Depth + 1)
-                if (-not [object]::ReferenceEquals($frozen, $Value[$i])) {
-                    if ($null -eq $copy) {
-                        $copy = [System.Collections.ArrayList]::new($Value)
-                    }
-                    $copy[$i] = $frozen
-                }
-            }
-            if ($null -ne $copy) { return , $copy }
         }
+    } elseif ($Value -is [System.Collections.IList]) {
+        if ($Value -is [byte[]] -or $In.Count -ge 8) { return }
+        $path = $In + $At
+        for ($i = 0; $i -lt $Value.Count; $i++) {
+            $one = $Value[$i]
+            # Most are text or numbers; to call a function for each would take long.
+            if ($null -eq $one -or $one -is [string] -or $one -is [int]) { continue }
+            Add-PSExportPlace $Places $path -At $i -Value $one
+        }
+        if ($Value -is [array] -and $Value.Rank -eq 1 -and -not $Typed) {
+            $type = $Value.GetType().FullName
+            $null = $Places.Add(@{ In = $In; At = $At; As = 'Array'; Type = $type })
+        }
+    } elseif ($null -ne $Value) {
+        $type = $Value.GetType().FullName
+        $place = @{ In = $In; At = $At; As = 'Text'; Type = $type; Text = "$Value" }
+        if ($script:PSExportParsed.ContainsKey($type)) {
+            $place.As = 'Parsed'
+            $place.Text = $Value.ToString($script:PSExportParsed[$type],
+                [cultureinfo]::InvariantCulture)
+        } elseif ($Value -is [type]) {
+            $place.Type = 'System.Type'
+            $place.Text = $Value.FullName
+        } elseif ($Value -isnot [enum] -and ($type -notin $script:PSExportSpelled -or
+                ($Value -is [regex] -and "$($Value.Options)" -ne 'None'))) {
+            return
+        }
+        $null = $Places.Add($place)
     }
-    , $Value
 }
 
 
-function Test-PSExportFragile {
+function Get-PSExportPlace {
     <#
     .SYNOPSIS
-    Whether a value is or holds what arrives as something else: a block, an enum.
+    The places in the arguments of a call where something arrives as what it was not.
     #>
     [CmdletBinding()]
-    [OutputType([bool])]
-    param([AllowNull()] [object] $Value, [int] $Depth = 0)
-    if ($Value -is [scriptblock] -or $Value -is [enum]) { return $true }
-    if ($Depth -lt 8 -and $Value -isnot [string] -and $Value -isnot [byte[]]) {
-        if ($Value -is [System.Collections.IDictionary]) { $Value = $Value.Values }
-        elseif ($Value -isnot [System.Collections.IList]) { return $false }
-        foreach ($one in $Value) {
-            if (Test-PSExportFragile $one ($Depth + 1)) { return $true }
+    [OutputType([System.Collections.ArrayList])]
+    param([hashtable] $Call)
+    $places = [System.Collections.ArrayList]::new()
+    $known = $null
+    if ($Call.Cmdlet) { $known = $Call.Cmdlet.MyInvocation.MyCommand.Parameters }
+    foreach ($key in $Call.Bound.Keys) {
+        $value = $Call.Bound[$key]
+        if ($null -eq $value -or $value -is [string] -or $value -is [int]) { continue }
+        $typed = $known -and $known.ContainsKey($key) -and
+            $known[$key].ParameterType -ne [object] -and
+            $known[$key].ParameterType -ne [psobject]
+        Add-PSExportPlace $places @('Bound') -At $key -Value $value -Typed $typed
+    }
+    for ($i = 0; $i -lt $Call.Rest.Count; $i++) {
+        $one = $Call.Rest[$i]
+        if ($one -is [hashtable] -and $one.ContainsKey('psexport:name')) { continue }
+        Add-PSExportPlace $places @('Rest') -At $i -Value $one
+    }
+    , $places
+}
+
+
+function Get-PSExportScript {
+    <#
+    .SYNOPSIS
+    A call as a script that restores its arguments: the text, and what it takes.
+    #>
+    [CmdletBinding()]
+    [OutputType([hashtable])]
+    param([hashtable] $Call, [System.Collections.ArrayList] $Places)
+    $rest = [object[]] $Call.Rest
+    for ($i = 0; $i -lt $rest.Count; $i++) {
+        if ($rest[$i] -is [hashtable] -and $rest[$i].ContainsKey('psexport:name')) {
+            $name = $rest[$i]['psexport:name']
+            $null = $Places.Add(@{ In = @('Rest'); At = $i; As = 'Name'; Text = $name })
         }
     }
-    $false
+    $text = $script:PSExportScript
+    if ($Call.ExpectingInput) { $text = $script:PSExportScriptWithInput }
+    @{ Text = $text; Arguments = $Call.Name, $Call.Bound, $rest, $Places }
+}
+
+
+function ConvertTo-PSExportInput {
+    <#
+    .SYNOPSIS
+    An input object as it is, or with the places in it that the host is to restore.
+    #>
+    [CmdletBinding()]
+    param([hashtable] $Call, [AllowNull()] [object] $InputObject)
+    $places = [System.Collections.ArrayList]::new()
+    Add-PSExportPlace $places @() -At 'Value' -Value $InputObject
+    if ($null -eq $Call.Restores) { $Call.Restores = [bool] $places.Count }
+    if (-not $places.Count) { return , $InputObject }
+    @{ Value = $InputObject; 'psexport:places' = $places }
 }
 
 
@@ -287,6 +372,8 @@ function Start-PSExportCall {
         Prompts = $false
         ExpectingInput = $ExpectingInput
         NoInput = $false
+        Restores = $null
+        Scripted = $false
         AsJob = $asJob
         Input = $null
         PowerShell = $null
@@ -381,10 +468,11 @@ function Set-PSExportPreference {
     [CmdletBinding()]
     param([object] $Cmdlet, [hashtable] $Values)
     foreach ($key in $script:PSExportClientSide) { $Values.Remove($key) }
-    foreach ($key in 'ErrorAction', 'WarningAction', 'InformationAction') {
-        if ($Values.ContainsKey($key) -and "$($Values[$key])" -eq 'SilentlyContinue') {
-            $Values.Remove($key)
-        }
+    # Only errors that are ignored are kept nowhere.
+    $silent = @{ ErrorAction = @('SilentlyContinue') }
+    $silent.WarningAction = $silent.InformationAction = 'SilentlyContinue', 'Ignore'
+    foreach ($key in $silent.Keys) {
+        if ("$($Values[$key])" -in $silent[$key]) { $Values.Remove($key) }
     }
     $callers = $Cmdlet.SessionState.PSVariable
     if (-not $Values.ContainsKey('ErrorAction') -and
@@ -468,14 +556,14 @@ function Start-PSExportPipeline {
     param([hashtable] $Call)
     $shell = [powershell]::Create()
     $shell.Runspace = $Call.Runspace
-    if ($script:PSExport.FullLanguage -and ($Call.NoInput -or
-            (Test-PSExportFragile $Call.Bound) -or (Test-PSExportFragile $Call.Rest))) {
-        $text = $script:PSExportScript
-        if ($Call.ExpectingInput) { $text = $script:PSExportScriptWithInput }
-        $null = $shell.AddScript($text, $true)
-        $null = $shell.AddParameter('Name', $Call.Name)
-        $null = $shell.AddParameter('Bound', (ConvertTo-PSExportFrozen $Call.Bound))
-        $null = $shell.AddParameter('Rest', (ConvertTo-PSExportFrozen $Call.Rest))
+    $places = $null
+    if ($script:PSExport.FullLanguage) { $places = Get-PSExportPlace $Call }
+    if ($null -ne $places -and
+        ($places.Count -or $Call.NoInput -or $Call.Restores)) {
+        $Call.Scripted = -not $Call.ExpectingInput
+        $script = Get-PSExportScript $Call $places
+        $null = $shell.AddScript($script.Text, $true)
+        foreach ($one in $script.Arguments) { $null = $shell.AddArgument($one) }
     } else {
         $null = $shell.AddCommand($Call.Name)
         foreach ($key in $Call.Bound.Keys) {
@@ -549,6 +637,10 @@ function Send-PSExportInput {
     [CmdletBinding()]
     param([hashtable] $Call, [AllowNull()] [object] $InputObject)
     if (-not $Call.ExpectingInput) { return }
+    # The first input object decides whether the host runs a script that restores them.
+    if ($script:PSExport.FullLanguage -and $Call.Restores -ne $false) {
+        $InputObject = ConvertTo-PSExportInput $Call $InputObject
+    }
     if ($Call.AsJob) {
         $null = $Call.Input.Add($InputObject)
         return
@@ -616,8 +708,26 @@ function Receive-PSExportRecord {
                     if ($script:PSExport.ShowOrigin) { Add-PSExportOrigin $Call $record }
                     $to.WriteObject($record, $false)
                 }
-                2 { Set-PSExportPosition $record; $to.WriteError($record) }
-                3 { $to.WriteWarning($record.Message) }
+                2 {
+                    Set-PSExportPosition $record
+                    if ($Call.Scripted -and $record.CategoryInfo.Reason -like
+                        'ParameterBinding*Exception' -and
+                        $record.CategoryInfo.Activity -eq $Call.Name) {
+                        # In the script around it, it ended but a statement.
+                        $to.ThrowTerminatingError($record)
+                    }
+                    Set-PSExportActivity $Call $record
+                    $to.WriteError($record)
+                }
+                3 {
+                    if ($Call.Bound['Debug']) {
+                        # By itself the engine would now ask whether to go on.
+                        Microsoft.PowerShell.Utility\Write-Warning $record.Message `
+                            -WarningAction $WarningPreference
+                    } else {
+                        $to.WriteWarning($record.Message)
+                    }
+                }
                 4 { if (-not $Call.Prompts) { $to.WriteVerbose($record.Message) } }
                 5 { if (-not $Call.Prompts) { $to.WriteDebug($record.Message) } }
                 6 { $to.WriteInformation($record) }
@@ -656,7 +766,16 @@ function Write-PSExportFailure {
             $thrown = $Reason.SerializedRemoteException.psobject.Properties[
                 'WasThrownFromThrowStatement']
         }
-        if ($thrown -and $thrown.Value) { throw $record }
+        # What a command ends with by itself has its own name, and ends a statement; an
+        # error of something in it, or that -ErrorAction made one, ends the script.
+        # The engine does the latter by itself where it knows of the Stop.
+        $stop = "$($Call.Bound['ErrorAction'])" -eq 'Stop'
+        if ($stop -and $To.MyInvocation.BoundParameters.ContainsKey('ErrorAction')) {
+            $To.WriteError($record)
+        }
+        $inside = -not $stop -and $record.CategoryInfo.Activity -ne $Call.Name
+        if ($inside -or ($thrown -and $thrown.Value)) { throw $record }
+        Set-PSExportActivity $Call $record
         $To.ThrowTerminatingError($record)
     }
     if ($script:PSExportState.Runspace -eq $Call.Runspace) {
@@ -690,6 +809,19 @@ function Set-PSExportPosition {
     $end = $position::new($info.ScriptName, $info.ScriptLineNumber, $to, $line)
     $info.DisplayScriptPosition =
         [System.Management.Automation.Language.ScriptExtent]::new($start, $end)
+}
+
+
+function Set-PSExportActivity {
+    <#
+    .SYNOPSIS
+    Names the command in an error that names none: the engine would put a function of
+    this file.
+    #>
+    [CmdletBinding()]
+    param([hashtable] $Call, [System.Management.Automation.ErrorRecord] $Record)
+    $about = $Record.CategoryInfo
+    if (-not $about.Activity) { $about.Activity = $Call.Name }
 }
 
 
@@ -792,11 +924,9 @@ function Start-PSExportJob {
     }
     if ($script:PSExport.FullLanguage) {
         # Always a script: what was left unresolved is a marked token in there.
-        $text = $script:PSExportScript
-        if ($Call.ExpectingInput) { $text = $script:PSExportScriptWithInput }
-        $parameters.ScriptBlock = [scriptblock]::Create($text)
-        $parameters.ArgumentList = $Call.Name, (ConvertTo-PSExportFrozen $Call.Bound),
-            (ConvertTo-PSExportFrozen $Call.Rest)
+        $script = Get-PSExportScript $Call (Get-PSExportPlace $Call)
+        $parameters.ScriptBlock = [scriptblock]::Create($script.Text)
+        $parameters.ArgumentList = $script.Arguments
     }
     if ($Call.ExpectingInput) { $parameters.InputObject = $Call.Input }
     Microsoft.PowerShell.Core\Invoke-Command @parameters
