@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from psexport.authenticode import (
     sign_bytes,
     verify_bytes,
 )
+from psexport.authenticode.certificates import load_certificate, subject
 from psexport.authenticode.keys.local import LocalKey
 from psexport.authenticode.trust import system_roots
 from psexport.errors import PSExportError
@@ -100,6 +102,16 @@ def test_certificates_under_an_old_hash(rsa_key: rsa.RSAPrivateKey) -> None:
     old = x509.load_der_x509_certificate(der.replace(sha256, sha1))
     found = verify(pki.Identity(old, new.key, root), root)
     says(found, "CN=Old is signed with SHA1")
+
+
+def test_odd_names_are_no_news() -> None:
+    """A country has two letters; not every authority knew."""
+    der = pki.issue("Germany").certificate.public_bytes(Encoding.DER)
+    common, country = bytes.fromhex("0603550403"), bytes.fromhex("0603550406")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        odd = load_certificate(der.replace(common, country))
+        assert subject(odd) == "C=Germany"
 
 
 def test_a_leaf_without_key_usage(
