@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +146,28 @@ def test_kerberos(realm: kdc.Realm, monkeypatch: pytest.MonkeyPatch) -> None:
         assert cause(diagnosis) == "ServiceUnknown"
         diagnosis = examine(address, None, **given)
         assert cause(diagnosis) == "NoTicket"
+
+
+@pytest.mark.parametrize("offset", [7200, -7200])
+def test_a_wrong_clock_here(offset: int, realm: kdc.Realm) -> None:
+    """Kerberos's own words depend on which way it is wrong; the cause does not."""
+    faketime = shutil.which("faketime")
+    if faketime is None:
+        pytest.skip("faketime is not installed")
+    cache = realm.ticket(f"clock{offset}")
+    with WsmanServer(auth=["kerberos"]) as host:
+        told = subprocess.run(
+            [
+                *(faketime, "-f", f"{offset:+d}s", sys.executable, "-m", "psexport"),
+                *("doctor", f"winrm://localhost:{host.port}", "-AsJson"),
+                *("-Authentication", "Kerberos"),
+            ],
+            env={**os.environ, **realm.environment, "KRB5CCNAME": f"FILE:{cache}"},
+            capture_output=True,
+            check=False,
+        )
+    assert told.returncode == 1, told.stderr
+    assert json.loads(told.stdout)["cause"]["id"] == "ClockSkew"
 
 
 KERBEROS_SAYS = [

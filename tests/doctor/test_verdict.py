@@ -48,6 +48,8 @@ CASES: list[tuple[tuple[Finding, ...], str, tuple[str, ...] | None]] = [
     ((fault("CertificateExpired", "a"), skew(400)), "CertificateExpired", None),
     ((fault("CertificateNotYetValid", "a"), skew(-86400)), "ClockSkew", None),
     ((skew(400), fault("NoTicket", "a")), "ClockSkew", None),
+    ((skew(400), fault("TicketExpired", "a")), "ClockSkew", None),
+    ((skew(-400), fault("TicketRefused", "a")), "ClockSkew", None),
     ((skew(400), fault("LogonRefused", "a", method="Kerberos")), "ClockSkew", None),
     ((skew(400), fault("LogonRefused", "a", method="NTLM")), "LogonRefused", None),
     ((skew(200), fault("LogonRefused", "a", method="Kerberos")), "LogonRefused", None),
@@ -65,6 +67,15 @@ def test_the_verdict(
     if remarks is not None:
         assert tuple(one.cause for one in verdict.remarks) == remarks
     assert ("would work" in verdict.text) == verdict.works
+
+
+def test_a_clock_that_kerberos_allows_for_is_a_remark() -> None:
+    clock = Step("clock", "Clock", (fault("ClockSkew", "a", skew=7200),), 0.0)
+    logon = Step("logon", "Log on", (ok("b"),), 0.0)
+    verdict = judge(HOST, [clock, logon])
+    assert verdict.works
+    assert [one.cause for one in verdict.remarks] == ["ClockSkew"]
+    assert not judge(HOST, [clock]).works
 
 
 def test_an_unknown_cause_speaks_for_itself() -> None:

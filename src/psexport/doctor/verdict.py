@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..connection import Connection, Kind
 from .findings import Finding, Outcome, Step, Verdict
 from .remedies import advise
 
+_GOOD = frozenset({Outcome.OK, Outcome.WARNING})
 #: A certificate is not off by less than this because of a wrong clock.
 _WRONG_CLOCK = 12 * 3600
 #: Causes that wrong clocks bring about, and how wrong they have to be, in seconds.
@@ -16,6 +17,8 @@ _OF_CLOCKS = {
     "CertificateExpired": _WRONG_CLOCK,
     "CertificateNotYetValid": _WRONG_CLOCK,
     "NoTicket": 300,
+    "TicketExpired": 300,
+    "TicketRefused": 300,
     "LogonRefused": 300,
 }
 
@@ -27,8 +30,13 @@ def judge(connection: Connection, steps: Sequence[Step]) -> Verdict:
     of a kind that a wrong clock brings about, and the clocks differ that much.
     """
     about = _about(connection)
-    found = [*_with(steps, Outcome.FAULT), *_with(steps, Outcome.WARNING)]
-    works = not found or found[0].outcome is Outcome.WARNING
+    faults, warnings = _with(steps, Outcome.FAULT), _with(steps, Outcome.WARNING)
+    if any(one.name == "logon" and one.outcome in _GOOD for one in steps):
+        # Kerberos may know the difference, and allow for it.
+        warnings += [one for one in faults if one.cause == "ClockSkew"]
+        faults = [one for one in faults if one.cause != "ClockSkew"]
+    found = [*faults, *warnings]
+    works = not faults
     source = None if works else _behind(found[0], steps)
     others = [one for one in found if one is not source]
     if source is None:
@@ -62,8 +70,8 @@ def _behind(first: Finding, steps: Sequence[Step]) -> Finding:
     return first
 
 
-def _with(steps: Sequence[Step], outcome: Outcome) -> Iterator[Finding]:
-    return (one for step in steps for one in step.findings if one.outcome is outcome)
+def _with(steps: Sequence[Step], outcome: Outcome) -> list[Finding]:
+    return [one for step in steps for one in step.findings if one.outcome is outcome]
 
 
 def _about(connection: Connection) -> dict[str, str]:
