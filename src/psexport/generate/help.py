@@ -292,7 +292,7 @@ def _rank(place: Membership) -> tuple[int, int]:
     return (1 if place.mandatory else 2, 0)
 
 
-@functools.lru_cache(maxsize=65536)  # a host repeats its parameters
+@functools.lru_cache(maxsize=4096)  # a host repeats its parameters
 def _in_syntax(
     parameter: Parameter, place: Membership, documented: bool
 ) -> tuple[str, str]:
@@ -311,7 +311,7 @@ def _in_syntax(
     return xml, text if place.mandatory else f"[{text}]"
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=4096)
 def _parameter(
     parameter: Parameter,
     about: HelpParameter | None,

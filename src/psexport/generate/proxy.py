@@ -225,7 +225,7 @@ def _parameter(
     return _rendered(parameter, kind, variable, shape, aliases)
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=4096)
 def _rendered(
     parameter: Parameter,
     kind: str | None,

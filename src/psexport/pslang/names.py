@@ -42,7 +42,7 @@ def is_safe_name(text: str, kind: NameKind = NameKind.COMMAND) -> bool:
     return 0 < len(text) <= _MAX_LENGTH and _has_safe_characters(text)
 
 
-@functools.lru_cache(maxsize=2**16)  # a host repeats the names of its parameters
+@functools.lru_cache(maxsize=4096)  # a host repeats the names of its parameters
 def _has_safe_characters(text: str) -> bool:
     if text.isascii():
         return _ASCII_SAFE.fullmatch(text) is not None
@@ -116,7 +116,7 @@ SHADOWING_VARIABLES = _folded(
 )
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=4096)
 def needs_other_variable(parameter: str) -> bool:
     """Whether a proxy's parameter of this name needs another variable.
 
