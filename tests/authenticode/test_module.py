@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -197,6 +198,28 @@ def test_files_that_were_named(module: Path, trust: Trust) -> None:
     result = verify_paths([module / "M.psm1", module / ARGUMENTS], trust)
     assert [each.status for each in result.files] == ["Valid", "NotSupportedFileFormat"]
     assert not result.valid
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() == 0, reason="root may look at anything"
+)
+@pytest.mark.parametrize("mode", [0o000, 0o400])
+def test_a_folder_that_is_locked(mode: int, module: Path, trust: Trust) -> None:
+    locked = module / "en-US"
+    locked.chmod(mode)
+    try:
+        for path in (module, locked, locked / "M-help.xml"):
+            with pytest.raises(PSExportError) as caught:
+                verify_paths([path], trust)
+            assert caught.value.id == "ErrorFileUnreadable"
+    finally:
+        locked.chmod(0o700)
+
+
+def test_a_path_that_the_system_refuses(trust: Trust) -> None:
+    with pytest.raises(PSExportError) as caught:
+        verify_paths(["x" * 5000], trust)
+    assert caught.value.id == "ErrorFileUnreadable"
 
 
 def test_nothing_to_verify(tmp_path: Path, trust: Trust) -> None:

@@ -27,20 +27,27 @@ def list_files(paths: Iterable[str | Path]) -> Iterator[Listed]:
 
     Links to folders are not followed below a folder, so the walk ends.
 
-    :raises PSExportError: ``ErrorFileNotFound`` for a path that is not there.
+    :raises PSExportError: ``ErrorFileNotFound`` for a path that is not there,
+        ``ErrorFileUnreadable`` for one that we may not look at.
     """
     for path in map(Path, paths):
-        if path.is_dir():
-            yield _below(path)
-        elif path.is_file():
-            yield Listed(None, (path,))
-        else:
-            raise PSExportError(
-                f"There is no file or folder {path}",
-                id="ErrorFileNotFound",
-                target=str(path),
-                hint="Check the path.",
-            )
+        try:
+            yield _listed(path)
+        except OSError as error:
+            raise unreadable(Path(error.filename or path), error) from None
+
+
+def _listed(path: Path) -> Listed:
+    if path.is_dir():
+        return _below(path)
+    if path.is_file():
+        return Listed(None, (path,))
+    raise PSExportError(
+        f"There is no file or folder {path}",
+        id="ErrorFileNotFound",
+        target=str(path),
+        hint="Check the path.",
+    )
 
 
 def _below(folder: Path) -> Listed:
@@ -49,14 +56,13 @@ def _below(folder: Path) -> Listed:
     whole = folder.resolve()
 
     def fail(error: OSError) -> None:
-        raise unreadable(Path(error.filename or folder), error)
+        raise error
 
     for parent, folders, names in os.walk(folder, onerror=fail):
         folders.sort()
-        below = [Path(parent, name) for name in folders]
         links += [
             path
-            for path in below
+            for path in (Path(parent, name) for name in folders)
             if path.is_symlink() and not path.resolve().is_relative_to(whole)
         ]
         files += filter(Path.is_file, (Path(parent, name) for name in sorted(names)))
