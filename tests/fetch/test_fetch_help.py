@@ -19,6 +19,7 @@ from fake_session import (
     not_found,
     output,
 )
+from psexport.connection import Connection, Kind
 from psexport.errors import PSExportError, TransportError
 from psexport.events import Answered, Event, Message, Problem, Progress, Severity
 from psexport.fetch import FetchRequest, help, portable
@@ -216,9 +217,17 @@ def test_a_host_without_get_help() -> None:
     found, events = fetch(session, [f"Get-{n}" for n in range(40)])
     assert found == {}
     assert len(session.asked) == 1
-    assert not messages(events, Severity.WARNING)
-    (told,) = messages(events, Severity.VERBOSE)
+    (told,) = messages(events, Severity.WARNING)
     assert "no command Get-Help" in told
+
+
+def test_a_recording_without_get_help() -> None:
+    """Export-PSSession asks for no help, so its recordings have none."""
+    session = FakeSession({"Get-Help": not_found("Get-Help")})
+    session.connection = Connection(kind=Kind.REPLAY, path="x")
+    _, events = fetch(session, ["Get-A"])
+    assert not messages(events, Severity.WARNING)
+    assert messages(events, Severity.VERBOSE)
 
 
 def test_a_session_that_breaks() -> None:

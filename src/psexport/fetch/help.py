@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 
 from .. import clixml
 from ..clixml import HostError, MalformedError
+from ..connection import Kind
 from ..errors import RemoteError, TransportError
 from ..events import Answered, Asking, Event, Message, OnEvent, Progress, Severity
 from ..model import Command, CommandType, Help
@@ -65,9 +66,10 @@ def fetch(
     on_event(Answered("the help", len(asker.found), time.monotonic() - started))
     if asker.missing:
         text = _what_is_missing(asker.missing, asker.why)
-        # A host without Get-Help has no help that could be missing.
-        severity = Severity.WARNING if asker.has_help else Severity.VERBOSE
-        on_event(Message(severity, text))
+        # A recording lacks what nobody asked for when it was made.
+        quiet = asker.id != "" and _is_recorded(session)
+        severity = Severity.VERBOSE if quiet else Severity.WARNING
+        on_event(Message(severity, text, asker.id))
     return asker.found
 
 
@@ -90,7 +92,7 @@ class _Asker:
     :ivar found: the topics that came.
     :ivar missing: the commands of which nobody knows whether they have help.
     :ivar why: what went wrong, in words.
-    :ivar has_help: whether there is a Get-Help.
+    :ivar id: of the error, where it is Get-Help itself that is missing.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class _Asker:
     ) -> None:
         self.found: dict[str, Help] = {}
         self.why = ""
-        self.has_help = True
+        self.id = ""
         self._interview = Interview(session, self._hear)
         self._on_event = on_event
         self._commands = commands
@@ -134,7 +136,7 @@ class _Asker:
                 return
             except RemoteError as error:
                 if error.id == "ErrorRequiredRemoteCommandNotFound":
-                    self.has_help = False
+                    self.id = error.id
                     self._end(error.message)
                     return
                 self.why = self.why or error.message
@@ -192,6 +194,11 @@ class _Asker:
         # One question a command is too many to tell of each.
         if not isinstance(event, Asking | Answered):
             self._on_event(event)
+
+
+def _is_recorded(session: Session) -> bool:
+    connection = session.connection
+    return connection is not None and connection.kind in (Kind.DEMO, Kind.REPLAY)
 
 
 def _is_written(data: bytes) -> bool:
