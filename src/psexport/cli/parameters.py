@@ -235,7 +235,8 @@ CMDLET = _group(
     Parameter(
         "Certificate",
         Kind.FILE,
-        "PFX or PEM file of the certificate to sign the files with.",
+        "PFX or PEM file of the certificate to sign the files with, or the address "
+        "of its key service.",
     ),
 )
 
@@ -300,7 +301,8 @@ SIGNING = _group(
     Parameter(
         "CertificateKey",
         Kind.FILE,
-        "PEM file of the private key, if the certificate's file has none.",
+        "File of the private key, or the address of its key service, if the "
+        "certificate's file has none.",
     ),
     Parameter(
         "CertificatePasswordFile",
