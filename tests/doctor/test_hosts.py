@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,8 @@ from psexport.doctor.visit import Visit
 from psexport.transport import logon
 from recorded_host import write_recording
 from servers import kdc
-from wsman_server import ADMIN, Endpoint, ServerTls, WsmanServer
+from wsman_server import ADMIN, Endpoint, Fault, ServerTls, Stall, WsmanServer
+from wsman_server.clients import wait_until
 
 RESTRICTED = (
     "@{ SchemaVersion='2.0.0.0'; GUID='2ad62f1c-6cf2-4b0e-a1a3-a1b1b1b1b1b1'; "
@@ -222,3 +225,21 @@ def test_a_host_that_talks_nonsense(
     monkeypatch.setattr("psexport.doctor.session.connect", lambda *_, **__: session)
     diagnosis = doctor.examine(Connection(kind=Kind.DEMO))
     assert not diagnosis.verdict.works
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent to a thread")
+def test_ctrl_c_while_the_host_opens_leaves_no_shell(pwsh: str) -> None:
+    stalled = Fault("receive", Stall(), times=None)
+
+    def interrupt(host: WsmanServer) -> None:
+        wait_until(lambda: "Receive" in host.operations)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with WsmanServer(pwsh=pwsh, auth=["ntlm"], faults=[stalled]) as host:
+        hand = threading.Thread(target=interrupt, args=(host,))
+        hand.start()
+        with pytest.raises(KeyboardInterrupt):
+            examine(f"winrm://localhost:{host.port}", UserName="admin")
+        hand.join()
+        assert "Create" in host.operations
+        assert host.open_shells == []

@@ -57,7 +57,7 @@ def sleeps(visit: Visit) -> Iterator[Finding]:
 
 
 def go(*probes: Probe) -> dict[str, Step]:
-    return {step.name: step for step in walk(probes, VISIT, 5.0)}
+    return {step.name: step for step in walk(probes, VISIT)}
 
 
 def test_what_stands_on_a_fault_is_left_out() -> None:
@@ -132,7 +132,7 @@ def test_what_is_opened_during_ctrl_c_is_closed() -> None:
     threading.Thread(target=interrupt).start()
     visit = Visit(Connection(kind=Kind.DEMO))
     with pytest.raises(KeyboardInterrupt), closing(visit):
-        list(walk([Probe("a", "A", opens)], visit, 5.0))
+        list(walk([Probe("a", "A", opens)], visit))
     assert closed == [True]
 
 

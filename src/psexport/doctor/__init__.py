@@ -18,16 +18,12 @@ from contextlib import closing
 
 from ..connection import Connection, Kind
 from ..secret import Prompt
-from ..transport.base import Limits
 from .findings import Advice, Diagnosis, Finding, Outcome, Step, Verdict
 from .http import route_of
 from .plans import plan
 from .verdict import judge
 from .visit import Visit
 from .walk import walk
-
-#: What opening may take beyond its limit, in seconds: for closing what came late.
-_MARGIN = 15.0
 
 
 def examine(
@@ -49,8 +45,7 @@ def examine(
         if connection.kind in (Kind.WSMAN, Kind.WINRS):
             visit.route = route_of(connection)
         probes = plan(connection.kind, use_ssl=connection.use_ssl)
-        patience = (connection.open_timeout or Limits().open) * 2 + _MARGIN
-        for step in walk(probes, visit, patience):
+        for step in walk(probes, visit):
             steps.append(step)
             if on_step is not None:
                 on_step(step)

@@ -15,7 +15,8 @@ _SESSION = (
 
 
 def _open(*needs: str) -> Probe:
-    return Probe("session", "Opening a session", session.open_session, needs, None)
+    look = session.open_session
+    return Probe("session", "Opening a session", look, needs, in_person=True)
 
 
 _HTTP = (

@@ -2,8 +2,9 @@
 
 The steps of a kind of session are a table. Each names the steps that it stands on, and
 is left out where one of those failed; so a fault ends what depends on it, and nothing
-else. All the looking is done in one thread, because a session belongs to the thread
-that opened it; whoever waits for that thread does not wait longer than a step's time.
+else. The looking is done in one thread, and whoever waits for it does not wait longer
+than a step's time. But what keeps its own time, and has something to put away if it is
+interrupted, is done by whoever called: Ctrl-C reaches no other thread.
 """
 
 from __future__ import annotations
@@ -36,24 +37,21 @@ class Probe:
     :ivar title: name for people.
     :ivar look: what is done.
     :ivar needs: names of steps that must have gone well before.
-    :ivar in_person: whether somebody may be asked: that is done by whoever called, and
-        takes as long as it takes.
-    :ivar seconds: how long it may take; ``None`` for as long as opening may.
+    :ivar in_person: whether whoever called does it, for as long as it takes: where a
+        person may be asked, and where Ctrl-C must find something to close.
+    :ivar seconds: how long it may take otherwise.
     """
 
     name: str
     title: str
     look: Look
     needs: tuple[str, ...] = ()
-    seconds: float | None = 30.0
+    seconds: float = 30.0
     in_person: bool = False
 
 
-def walk(probes: Sequence[Probe], visit: Visit, patience: float) -> Iterator[Step]:
-    """Go through the steps, and yield each when it is done.
-
-    :param patience: seconds for the steps that have no time of their own.
-    """
+def walk(probes: Sequence[Probe], visit: Visit) -> Iterator[Step]:
+    """Go through the steps, and yield each when it is done."""
     worker = _Worker()
     titles = {probe.name: probe.title for probe in probes}
     standing: set[str] = set()
@@ -65,7 +63,7 @@ def walk(probes: Sequence[Probe], visit: Visit, patience: float) -> Iterator[Ste
         elif probe.in_person:
             findings = list(_looked(probe, visit))
         else:
-            findings = worker.look(probe, visit, probe.seconds or patience)
+            findings = worker.look(probe, visit)
         seconds = time.monotonic() - started
         cleaned = tuple(visit.clean(finding) for finding in findings)
         step = Step(probe.name, probe.title, cleaned, seconds)
@@ -85,7 +83,7 @@ class _Worker:
     def __init__(self) -> None:
         self._jobs = _hire()
 
-    def look(self, probe: Probe, visit: Visit, seconds: float) -> list[Finding]:
+    def look(self, probe: Probe, visit: Visit) -> list[Finding]:
         """What a probe finds within its time."""
         found: list[Finding] = []
         finished = threading.Event()
@@ -98,7 +96,7 @@ class _Worker:
 
         self._jobs.put(job)
         try:
-            if finished.wait(seconds):
+            if finished.wait(probe.seconds):
                 return found
         except BaseException:
             # Ctrl-C: what is being opened now is to be closed with the visit.
@@ -106,7 +104,7 @@ class _Worker:
             raise
         self.end()
         self._jobs = _hire()
-        return [fault("StepTooLong", f"this was given up after {seconds:g} s")]
+        return [fault("StepTooLong", f"this was given up after {probe.seconds:g} s")]
 
     def end(self) -> None:
         """Let the thread go, once it comes back."""
