@@ -33,6 +33,7 @@ from .base import (
     Stream,
 )
 from .fragments import violation
+from .live import LiveAnswer, closed, unheard
 from .outbox import Outbox
 from .packets import Packet, parse, start
 from .process import Process, printable
@@ -157,14 +158,7 @@ class OutOfProcessSession(Session):
                 return Record(Stream.STATE, b"", PipelineState.STOPPED)
             self._check()
             assert not arrived
-            raise TransportError(
-                f"nothing was heard from {self.name} for {self._limits.silence:g} s",
-                id="ErrorSessionTimeout",
-                phase="run",
-                target=self.name,
-                hint="see whether the host is busy, or allow more with "
-                "-OperationTimeout",
-            )
+            raise unheard(self.name, self._limits.silence)
 
     def stop_answer(self, answer: _Answer) -> None:
         """Stop an answer's pipeline, and drop what is left of it."""
@@ -225,13 +219,7 @@ class OutOfProcessSession(Session):
         if self._failure is not None:
             raise self._failure
         if self.closing:
-            raise TransportError(
-                f"the session with {self.name} is closed",
-                id="ErrorSessionBroken",
-                phase="run",
-                target=self.name,
-                hint="open a new session",
-            )
+            raise closed(self.name)
 
     def _abandon(self) -> None:
         with self._changed:
@@ -401,12 +389,11 @@ class OutOfProcessSession(Session):
         self._changed.notify_all()
 
 
-class _Answer(Answer):
+class _Answer(LiveAnswer):
     """The records of one pipeline; the session's lock guards its fields."""
 
     def __init__(self, session: OutOfProcessSession, pipeline: uuid.UUID) -> None:
         self._session = session
-        self._told = False
         self.pipeline = pipeline
         self.records: deque[Record] = deque()
         #: Bytes of them.
@@ -422,11 +409,8 @@ class _Answer(Answer):
         """Whether no more records will come."""
         return self.unwanted or self._session.closing
 
-    def __iter__(self) -> Iterator[Record]:
-        while not self._told:
-            record = self._session.next_record(self)
-            self._told = record.stream is Stream.STATE
-            yield record
+    def next_record(self) -> Record:
+        return self._session.next_record(self)
 
     def stop(self) -> None:
         self._told = True

@@ -15,7 +15,6 @@ from xml.sax.saxutils import escape
 
 from .. import clixml
 from ..connection import Connection, Kind
-from ..errors import TransportError
 from . import messages, narrowing, recording
 from .base import (
     Answer,
@@ -28,6 +27,7 @@ from .base import (
     Session,
     Stream,
 )
+from .live import closed
 from .messages import MessageType
 
 _QUESTIONS = (MessageType.CREATE_PIPELINE, MessageType.GET_COMMAND_METADATA)
@@ -64,13 +64,7 @@ class ReplaySession(Session):
     def ask(self, question: Question) -> Answer:
         """Put a question; see :meth:`Session.ask`."""
         if self._closed:
-            raise TransportError(
-                f"the session with {self.name} is closed",
-                id="ErrorSessionBroken",
-                phase="run",
-                target=self.name,
-                hint="open a new session",
-            )
+            raise closed(self.name)
         return _Answer(self._answer(question))
 
     def close(self) -> None:

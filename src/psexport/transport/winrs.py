@@ -41,6 +41,7 @@ from .base import (
     Stream,
 )
 from .hosted import HostedShell
+from .live import LiveAnswer, closed, unheard
 from .recovery import again
 from .task import Task, left
 from .wire import RedirectedError, Wire
@@ -128,13 +129,7 @@ class WinrsSession(Session):
                 hint=f"use winrm://{self.name} if the PowerShell endpoint is on",
             )
         if self._closed:
-            raise TransportError(
-                f"the session with {self.name} is closed",
-                id="ErrorSessionBroken",
-                phase="run",
-                target=self.name,
-                hint="open a new session",
-            )
+            raise closed(self.name)
         _, message = messages.compose(question)
         answer = _Answer(self)
         self._answers.add(answer)
@@ -216,7 +211,7 @@ class WinrsSession(Session):
                 )
 
 
-class _Answer(Answer):
+class _Answer(LiveAnswer):
     """What one PowerShell process writes."""
 
     def __init__(self, session: WinrsSession) -> None:
@@ -225,7 +220,7 @@ class _Answer(Answer):
         self._command = ""
         self._records: deque[Record] = deque()
         self._reader = _Reader()
-        self._stopped = self._ended = self._told = False
+        self._stopped = self._ended = False
 
     def begin(self, message: bytes) -> None:
         """Start PowerShell, and send the question to it."""
@@ -248,12 +243,6 @@ class _Answer(Answer):
         session.run(send, silence)
         self._wire = session.wires.take()
         self._task = self._receive(self._wire)
-
-    def __iter__(self) -> Iterator[Record]:
-        while not self._told:
-            record = self._next()
-            self._told = record.stream is Stream.STATE
-            yield record
 
     def stop(self) -> None:
         self._told = self._stopped = True
@@ -279,8 +268,9 @@ class _Answer(Answer):
         """Whether somebody, perhaps in another thread, wants no more of it."""
         return self._stopped
 
-    def _next(self) -> Record:
-        deadline = time.monotonic() + self._session.limits.silence
+    def next_record(self) -> Record:
+        session = self._session
+        deadline = time.monotonic() + session.limits.silence
         while not self._records:
             if self.stopped():
                 return Record(Stream.STATE, b"", PipelineState.STOPPED)
@@ -290,7 +280,9 @@ class _Answer(Answer):
                 if self.stopped():
                     continue
                 if error.id == "ErrorSessionTimeout":
-                    raise self._silence() from None
+                    raise unheard(
+                        self._session.name, self._session.limits.silence
+                    ) from None
                 raise
             out, errors, code, done = said
             self._records.extend(self._reader.feed(out, errors))
@@ -331,16 +323,6 @@ class _Answer(Answer):
             target=self._session.name,
             hint="winrs:// needs PowerShell 3 or later in full language mode there; "
             "try 'winrs -r:HOST powershell $PSVersionTable'",
-        )
-
-    def _silence(self) -> TransportError:
-        limit = self._session.limits.silence
-        return TransportError(
-            f"nothing was heard from {self._session.name} for {limit:g} s",
-            id="ErrorSessionTimeout",
-            phase="run",
-            target=self._session.name,
-            hint="see whether the host is busy, or allow more with -OperationTimeout",
         )
 
 

@@ -20,7 +20,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from ..connection import Connection
@@ -39,6 +39,7 @@ from .base import (
 )
 from .continuity import Continuity
 from .hosted import HostedShell
+from .live import LiveAnswer, closed, unheard
 from .psrp import Outgoing
 from .recovery import again
 from .sender import FRAGMENT, Sender
@@ -177,7 +178,7 @@ class WsmanSession(Session):
         if self._failure is not None:
             raise self._failure
         if self._closed:
-            raise self._error("has been left: this session is closed")
+            raise closed(self.name)
 
     def _error(self, what: str, id: str = "ErrorSessionBroken") -> TransportError:
         return TransportError(
@@ -291,17 +292,8 @@ class WsmanSession(Session):
             raise self._hosted.explained(fault) from None
         except TransportError as error:
             if error.id == "ErrorSessionTimeout" and time.monotonic() >= deadline:
-                raise self._silence() from None
+                raise unheard(self.name, self._limits.silence) from None
             raise
-
-    def _silence(self) -> TransportError:
-        return TransportError(
-            f"nothing was heard from {self.name} for {self._limits.silence:g} s",
-            id="ErrorSessionTimeout",
-            phase="run",
-            target=self.name,
-            hint="see whether the host is busy, or allow more with -OperationTimeout",
-        )
 
     def _receive_more(self, answer: _Answer) -> None:
         wire = answer.wire
@@ -410,12 +402,11 @@ class _Heard(NamedTuple):
     cut: bool
 
 
-class _Answer(Answer):
+class _Answer(LiveAnswer):
     """The records of one pipeline."""
 
     def __init__(self, session: WsmanSession, pipeline: uuid.UUID) -> None:
         self._session = session
-        self._told = False
         self.pipeline = pipeline
         self.records: deque[Record] = deque()
         self.wire: Wire | None = None
@@ -427,11 +418,8 @@ class _Answer(Answer):
         #: A connection broke since something came.
         self.cut = False
 
-    def __iter__(self) -> Iterator[Record]:
-        while not self._told:
-            record = self._session.next_record(self)
-            self._told = record.stream is Stream.STATE
-            yield record
+    def next_record(self) -> Record:
+        return self._session.next_record(self)
 
     def stop(self) -> None:
         self._told = True
