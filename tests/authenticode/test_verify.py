@@ -108,6 +108,27 @@ def test_damaged_files(data: bytes, expected: Status) -> None:
     assert (found.chain == ()) is (expected is not Status.VALID)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'$x = "# SIG # Begin signature block"\r\n',
+        b"@'\r\n# SIG # Begin signature block\r\n'@\r\n",
+        b"@'\n# SIG # Begin signature block\n'@\n",
+    ],
+)
+def test_a_signer_that_does_not_know_windows(
+    text: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the first line of a block is in the text, Windows sees no signature."""
+    monkeypatch.setattr(
+        "psexport.authenticode.sign.mentions_block", lambda data, kind: False
+    )
+    signed = sign_bytes(text, "a.ps1", SIGNER)
+    found = verify_bytes(signed, "a.ps1", TRUST)
+    assert found.status is Status.NOT_SIGNED
+    assert "more than once" in found.message
+
+
 def test_other_kinds_of_files() -> None:
     assert status(SIGNED, "a.psm1") is Status.VALID
     assert status(SIGNED, "a.ps1xml") is Status.NOT_SIGNED

@@ -230,9 +230,13 @@ def split(data: bytes, kind: TextKind) -> Split:
     return Split(data[:at], _text(data[at:], encoding))
 
 
-def mentions_block(data: bytes, kind: TextKind) -> bool:
-    """Tell whether the line that starts a block is anywhere in ``data``."""
-    return _find(data, kind.header, encoding_of(data)) != -1
+def mentions_block(data: bytes, kind: TextKind, *, twice: bool = False) -> bool:
+    """Tell whether what starts a block is anywhere in ``data``, or even ``twice``."""
+    encoding = encoding_of(data)
+    at = _find(data, kind.header, encoding)
+    if twice and at != -1:
+        at = _find(data, kind.header, encoding, at + 1)
+    return at != -1
 
 
 class NoBlockError(ValueError):

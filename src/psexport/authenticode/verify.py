@@ -143,6 +143,12 @@ def _read_statement(data: bytes, kind: TextKind) -> _Statement:
     parts = split(data, kind)
     if not parts.tail:
         raise _Verdict(Status.NOT_SIGNED, *_why_unsigned(data, kind))
+    if mentions_block(data, kind, twice=True):
+        raise _Verdict(
+            Status.NOT_SIGNED,
+            "Not signed: the line that starts a signature block is there more than"
+            " once, so Windows does not find it.",
+        )
     try:
         signed = read_signed_data(read_block(parts.tail, kind))
         if signed.content_type != spc.INDIRECT_DATA:
