@@ -86,7 +86,15 @@ def of_session(text: str) -> Address | None:
 
 def of_computer(name: str) -> Address:
     """New-PSSession's ``-ComputerName``."""
-    return Address(Kind.WSMAN, _host(_bracketed(name)))
+    host = _bracketed(name)
+    if not host.startswith("[") and set(host) & set(":/"):
+        raise UsageError(
+            "-ComputerName takes the name or the address of a host, and no more",
+            id="ErrorSessionSpec",
+            target="ComputerName",
+            hint="give a port with -Port, and a whole address with -ConnectionUri",
+        )
+    return Address(Kind.WSMAN, _host(host))
 
 
 def of_connection_uri(uri: str) -> Address:
@@ -141,7 +149,9 @@ def _winrm(kind: Kind, use_ssl: bool) -> Callable[[str, str], Address]:
         host, path, said = _located(rest)
         application = unquote(path.lstrip("/"))
         named = (("ApplicationName", application),) if application else ()
-        return Address(kind, host, said=(("UseSSL", use_ssl), *named, *said))
+        # Without the s nothing is said of TLS: -UseSSL may still ask for it.
+        secured = (("UseSSL", True),) if use_ssl else ()
+        return Address(kind, host, said=(*secured, *named, *said))
 
     return read
 

@@ -206,7 +206,7 @@ class Connection(BaseHTTPRequestHandler):
         largest = self.owner.limits.max_envelope_kb * 1024 + _ENCRYPTION_OVERHEAD
         if len(body) > largest:
             answer = _Answer(413, headers=(("Connection", "close"),), then_close=True)
-        elif self.path.rstrip("/").lower() not in self.owner.paths:
+        elif self.path.partition("?")[0].rstrip("/").lower() not in self.owner.paths:
             answer = _Answer(404)
         elif self.command != "POST":
             answer = _Answer(405)
