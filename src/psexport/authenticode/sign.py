@@ -148,8 +148,8 @@ def _require_signable(
             " not ASCII",
             id="ErrorSigningEncodingUncertain",
             target=name,
-            hint="Save it as UTF-8 with a byte order mark, or say in which code page"
-            " its machines read it.",
+            hint="Save it as UTF-8 with a byte order mark, or name the code page in"
+            " which its machines read it: -CodePage 1252.",
         )
 
 
