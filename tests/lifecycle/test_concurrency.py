@@ -6,6 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from psexport.model import (
+    Command,
+    CommandType,
+    Detail,
+    Membership,
+    Parameter,
+    Proxy,
+    Selection,
+)
+
 from .workshop import run, write_module
 
 pytestmark = pytest.mark.engine
@@ -128,6 +138,52 @@ def test_a_failing_job_is_the_jobs_affair(module: Path) -> None:
         """,
         module,
     ) == ["Failed", "1"]
+
+
+def test_each_job_may_have_the_session_of_any_before_it(module: Path) -> None:
+    assert run(
+        """
+        Import-Module $Module
+        foreach ($round in 1..3) {
+            $jobs = 1, 2 | ForEach-Object { far "Start-Sleep -m 200; $_" -AsJob }
+            "$($jobs | Wait-Job | Receive-Job)"
+        }
+        Remove-Module Far
+        "sessions left: $(@(Get-PSSession).Count)"
+        """,
+        module,
+    ) == ["1 2", "1 2", "1 2", "sessions left: 0"]
+
+
+def test_a_job_gets_its_input_object_by_object(tmp_path: Path) -> None:
+    for_each = Command(
+        "ForEach-Object",
+        CommandType.CMDLET,
+        parameters=(
+            Parameter(
+                "InputObject",
+                "System.Object",
+                memberships=(Membership(from_pipeline=True),),
+            ),
+            Parameter("Process", "System.Management.Automation.ScriptBlock"),
+        ),
+        detail=Detail.FULL,
+        advanced=True,
+    )
+    module = write_module(
+        tmp_path, selection=Selection(proxies=(Proxy("Invoke-FarEach", for_each),))
+    )
+    assert run(
+        """
+        Import-Module $Module
+        $kind = { if ($null -eq $_) { 'null' } else { $_.GetType().Name } }
+        foreach ($given in (1, 2), (1, $null, 'x'), @(), (, (1, 2)), { 1 }) {
+            $job = $given | Invoke-FarEach -Process $kind -AsJob
+            "[$(Wait-Job $job | Receive-Job)]"
+        }
+        """,
+        module,
+    ) == ["[Int32 Int32]", "[Int32 null String]", "[]", "[Object[]]", "[ScriptBlock]"]
 
 
 def test_ctrl_c_stops_the_host_at_once(module: Path, tmp_path: Path) -> None:

@@ -152,6 +152,17 @@ def test_a_host_that_is_killed_between_calls_and_in_one(module: Path) -> None:
     ) == ["True", "True", "PSExportSessionBroken", "True"]
 
 
+def test_debug_asks_nobody_whether_to_go_on_after_a_warning(module: Path) -> None:
+    script = (
+        "Import-Module '{0}'; far 'Write-Warning w; 1' -Debug"
+        ' -WarningVariable kept *>&1 | ForEach-Object {{ "$_" }}; "kept $kept"'
+    )
+    told = run(
+        f"Invoke-Elsewhere '{script.format(module).replace(chr(39), chr(39) * 2)}'"
+    )
+    assert told[-3:] == ["w", "1", "kept w"]
+
+
 def test_no_process_outlives_the_shell_or_the_runspace(module: Path) -> None:
     inner = "Import-Module '$Module'; far '`$PID'"
     lines = run(

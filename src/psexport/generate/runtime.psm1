@@ -928,8 +928,11 @@ function Start-PSExportJob {
         $parameters.ScriptBlock = [scriptblock]::Create($script.Text)
         $parameters.ArgumentList = $script.Arguments
     }
-    if ($Call.ExpectingInput) { $parameters.InputObject = $Call.Input }
-    Microsoft.PowerShell.Core\Invoke-Command @parameters
+    if (-not $Call.Input.Count) {
+        return Microsoft.PowerShell.Core\Invoke-Command @parameters
+    }
+    # As its InputObject they would be one object.
+    $Call.Input | Microsoft.PowerShell.Core\Invoke-Command @parameters
 }
 
 
@@ -1834,6 +1837,10 @@ function Get-PSExportSession {
             'a session.') -Category NotImplemented -Target $null)
     }
     $state.Session = $create.Invoke($null, @($Runspace, 'Process', $PSCmdlet))
+    # A runspace becomes a session only once.
+    foreach ($made in $state.Made) {
+        if ($made.Runspace -eq $Runspace) { $made.Session = $state.Session }
+    }
     $state.Session
 }
 
@@ -2099,7 +2106,7 @@ function Close-PSExportRunspace {
     $alive = Test-PSExportOpen $Made.Runspace
     $script:PSExportState.Made.Remove($Made)
     try {
-        if ($Made.Session -and -not $Made.Process) {
+        if ($Made.Session -and ($alive -or -not $Made.Process)) {
             Microsoft.PowerShell.Core\Remove-PSSession -Session $Made.Session
         } elseif ($alive) {
             $Made.Runspace.Dispose()
