@@ -379,7 +379,15 @@ def test_somebody_elses_key_service(
     leaf: pki.Identity, trust: Trust, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As docs/signing.md shows: an entry point of the group psexport.keys."""
-    points = [EntryPoint("vault", f"{__name__}:open_vault", keys_module.ENTRY_POINTS)]
+    points = [
+        EntryPoint(name, f"{module}:open_{name}", keys_module.ENTRY_POINTS)
+        for name, module in (
+            ("vault", __name__),
+            ("broken", __name__),
+            ("empty", __name__),
+            ("gone", "no_such_module"),
+        )
+    ]
     monkeypatch.setattr(
         keys_module,
         "entry_points",
@@ -389,12 +397,22 @@ def test_somebody_elses_key_service(
     certificate = pki.write(tmp_path / "c.pem", leaf.pem())
     works(certificate, Path("vault:team/key"), trust)
     refused("ErrorKeyServiceUnknown", certificate, Path("volt:team/key"))
+    for name in ("broken", "empty", "gone"):
+        refused("ErrorKeyService", certificate, Path(f"{name}:team/key"))
 
 
 def open_vault(address: str, password: object) -> KeySource:
     assert address == "vault:team/key"
     identity: pki.Identity = globals()["VAULT"]
     return KeySource(key=LocalKey(identity.key))
+
+
+def open_broken(address: str, password: object) -> KeySource:
+    raise ZeroDivisionError
+
+
+def open_empty(address: str, password: object) -> None:
+    return None
 
 
 def test_keys_do_not_show_in_text() -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from ...errors import PSExportError
-from .hook import KeySource, Opener, Password, SigningKey, unreadable
+from .hook import (
+    KeySource,
+    Opener,
+    Password,
+    SigningKey,
+    service_failed,
+    unreadable,
+)
 from .pem import read_der, read_pem
 from .pfx import is_pfx, read_pfx
 
@@ -49,14 +57,29 @@ def _opener(scheme: str, address: str) -> Opener:
         found: Opener = getattr(import_module(f".{module}", __name__), function)
         return found
     for point in entry_points(group=ENTRY_POINTS, name=scheme):
-        loaded: Opener = point.load()
-        return loaded
+        return partial(_open_foreign, point)
     raise PSExportError(
         f"No key service is known for {scheme}:",
         id="ErrorKeyServiceUnknown",
         target=address,
         hint=f"Use a file, or one of {', '.join(f'{each}:' for each in _SERVICES)}.",
     )
+
+
+def _open_foreign(
+    point: EntryPoint, address: str, password: Password | None
+) -> KeySource:
+    """Open a key by somebody else's code, and say whose fault it is."""
+    try:
+        source = point.load()(address, password)
+    except PSExportError:
+        raise
+    except Exception as error:
+        why = f"{point.value} failed: {type(error).__name__}: {error}"
+        raise service_failed(address, why) from error
+    if not isinstance(source, KeySource):
+        raise service_failed(address, f"{point.value} did not give a KeySource")
+    return source
 
 
 def _open_file(address: str, password: Password | None) -> KeySource:
