@@ -99,9 +99,7 @@
         foreach ($one in $Module) {
             # A wildcard means what is imported already, here as in Get-Command.
             $is = $one -match '[*?[]' -or $one -eq 'Microsoft.PowerShell.Core'
-            if (-not $is -and -not (Get-Module -Name $one)) {
-                & $import @{ Name = $one }
-            }
+            if (-not ($is -or (Get-Module -Name $one))) { & $import @{ Name = $one } }
         }
         foreach ($one in $specifications) { & $import @{ FullyQualifiedName = $one } }
         if ($Module -or $specifications) { return }
