@@ -52,7 +52,8 @@ def load(spec: str) -> frozenset[str]:
         raise _error(
             f"There is no baseline {spec!r}, and no such file",
             spec,
-            f"Use {known}, or the path of a file with names of commands.",
+            f"Use {known}, pwsh: for this machine's PowerShell, or the path of a file "
+            "with names of commands.",
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
