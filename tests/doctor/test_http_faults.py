@@ -88,6 +88,7 @@ OVER_HTTP = [
     Row("LogonRefused", password="wrong-password"),
     Row("LogonRefused", given=NTLM | {"UserName": "nobody"}),
     Row("PasswordMissing", given=NTLM, password=None),
+    Row("PasswordMissing", given=NTLM, password=""),
     Row("UserMissing", given=NTLM | {"UserName": None}),
     Row("MethodOff", {"auth": ["kerberos"]}, {"Authentication": "Negotiate"}),
     Row("MethodOff", given={"Authentication": "Credssp"}),
@@ -252,9 +253,9 @@ def test_through_a_proxy(certificates: Certificates) -> None:
 
 def test_no_proxy_there() -> None:
     for scheme in ("winrm", "winrms"):
-        uri = f"http://127.0.0.1:{free_port()}"
-        diagnosis = examine(f"{scheme}://localhost", UserName="a", ProxyUri=uri)
-        assert cause(diagnosis) == "ProxyUnreachable"
+        for uri in (f"http://127.0.0.1:{free_port()}", "http://nobody.invalid:3128"):
+            diagnosis = examine(f"{scheme}://localhost", UserName="a", ProxyUri=uri)
+            assert cause(diagnosis) == "ProxyUnreachable"
 
 
 @contextlib.contextmanager

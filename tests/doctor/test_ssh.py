@@ -65,6 +65,8 @@ def test_a_refused_key(host: SshServer) -> None:
 def test_no_key(host: SshServer, tmp_path: Path) -> None:
     given = options(host, IdentityFile=str(tmp_path / "nothing"))
     assert cause(examine(host.url, Options=given)) == "SshNoKey"
+    named = examine(host.url, Options=given, KeyFilePath=str(tmp_path / "nothing"))
+    assert cause(named) == "KeyFileMissing"
 
 
 def test_an_unknown_host_key(host: SshServer, tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ FACTS: dict[str, Fact] = {
     "offers": ["Negotiate"],
     "other": 5986,
     "package": "psexport[kerberos]",
+    "file": "/me/key",
     "parameter": "-CAFile",
     "port": 5985,
     "proxy": "proxy:3128",

@@ -441,6 +441,13 @@ REFUSED_HERE: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+def test_an_empty_password_is_none() -> None:
+    with WsmanServer(**NTLM) as server:
+        with pytest.raises(UsageError) as caught:
+            connect(spec(server, Authentication="NTLM"), "")
+        assert caught.value.id == "ErrorPasswordMissing"
+
+
 @pytest.mark.parametrize("kind", ["winrm", "winrs"])
 @pytest.mark.parametrize("row", REFUSED_HERE.values(), ids=REFUSED_HERE)
 def test_what_is_not_even_tried(kind: str, row: tuple[dict[str, Any], str]) -> None:

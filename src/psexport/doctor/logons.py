@@ -112,7 +112,10 @@ def credentials(visit: Visit) -> Iterator[Finding]:
             text = f"{user}, without a password: a Kerberos ticket must do"
             yield ok(text, user=user, source="ticket")
     else:
-        yield ok(f"{user}, with a password", user=user, source="password")
+        if way in _NEEDS_PASSWORD and not visit.password:
+            yield fault("PasswordMissing", f"the password of {user} is empty")
+        else:
+            yield ok(f"{user}, with a password", user=user, source="password")
 
 
 def try_each(visit: Visit) -> Iterator[Finding]:

@@ -32,7 +32,10 @@ def resolve(visit: Visit) -> Iterator[Finding]:
     try:
         addresses = _addresses(host, port)
     except (OSError, UnicodeError) as error:
-        if getattr(error, "errno", None) in _FOR_NOW:
+        if route.proxy is not None:
+            text = f"the name of the proxy {host} is not known"
+            yield fault("ProxyUnreachable", text, proxy=route.proxy_name)
+        elif getattr(error, "errno", None) in _FOR_NOW:
             text = f"no name server answers for {host}"
             yield fault("NameServerSilent", text, name=host)
         else:

@@ -540,6 +540,10 @@ _TABLE: dict[str, Remedy] = {
         "ssh will ask for a password each time.",
         here=("Give -KeyFilePath, or load a key with ssh-add.",),
     ),
+    "KeyFileMissing": Remedy(
+        "There is no private key at {file:plain}.",
+        here=("Check the path of -KeyFilePath.",),
+    ),
     "KeyFileOpen": Remedy(
         "ssh does not use a key that others can read.",
         here=("Run 'chmod 600' on the key's file.",),

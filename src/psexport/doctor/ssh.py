@@ -208,6 +208,9 @@ def logon(visit: Visit) -> Iterator[Finding]:
         yield fault(
             "KeyFileOpen", f"ssh does not use the key ({told.complaint})", **facts
         )
+    elif ssh.lacks_key(visit.connection):
+        file = visit.connection.key_file
+        yield fault("KeyFileMissing", f"there is no file {file}", file=file, **facts)
     elif not told.tried:
         text = f"there was no key to log on with; the host takes {ways}"
         yield fault("SshNoKey", text, **facts)

@@ -331,8 +331,17 @@ def _credential(connection: Connection, secret: Secret) -> Any:
         ):
             raise
         password = ""
-    # Without a password a ticket must do, and it says itself whose it is.
-    return spnego.Password(connection.user_name, password) if password else None
+    if password:
+        return spnego.Password(connection.user_name, password)
+    if connection.authentication in _NEEDS_PASSWORD:
+        raise UsageError(
+            "the password is empty",
+            id="ErrorPasswordMissing",
+            target=connection.name,
+            hint="see what PSEXPORT_PASSWORD is set to",
+        )
+    # A ticket must do, and it says itself whose it is.
+    return None
 
 
 def _bindings(certificate: bytes) -> GssChannelBindings:

@@ -169,7 +169,7 @@ def _explained(
             # The line that says it; what was found may also stand across lines.
             lines = words.splitlines()
             said = next(filter(pattern.search, lines), lines[-1])
-            if phase == "logon" and _lacks_key(connection):
+            if phase == "logon" and lacks_key(connection):
                 message = f"there is no private key {connection.key_file}"
             return TransportError(
                 f"{message} ({said.strip(' @')})",
@@ -190,11 +190,11 @@ def _explained(
     return None
 
 
-def _lacks_key(connection: Connection) -> bool:
+def lacks_key(connection: Connection) -> bool:
     """Whether the key that was named is not there: ssh then goes on without a word."""
     return bool(connection.key_file) and not (
         Path(connection.key_file).expanduser().is_file()
     )
 
 
-__all__ = ["command", "connect", "has_terminal"]
+__all__ = ["command", "connect", "has_terminal", "lacks_key"]
