@@ -27,7 +27,7 @@ System.Collections.Concurrent.BlockingCollection
 System.Collections.Specialized.OrderedDictionary System.DllNotFoundException
 System.EventHandler`1 System.Func`3 System.Linq.Expressions.Expression
 System.Linq.Expressions.ParameterExpression System.StringComparer System.Threading.Thread
-System.Tuple
+System.NotImplementedException System.Tuple
 '@
 # Namespaces that 5.1 has, as far as the runtime uses them, by its own reference pages.
 $oldTypes += -split @'

@@ -152,6 +152,18 @@ def test_a_host_that_is_killed_between_calls_and_in_one(module: Path) -> None:
     ) == ["True", "True", "PSExportSessionBroken", "True"]
 
 
+def test_a_command_that_exits_ends_neither_shell_nor_session(module: Path) -> None:
+    assert run(
+        """
+        Import-Module $Module
+        $id = far '$PID'
+        Get-Id { Invoke-FarBlock { 1; exit 3 } }
+        "$((far '$PID' 6>&1) -eq $id)"
+        """,
+        module,
+    ) == ["PSExportExit", "True"]
+
+
 def test_debug_asks_nobody_whether_to_go_on_after_a_warning(module: Path) -> None:
     script = (
         "Import-Module '{0}'; far 'Write-Warning w; 1' -Debug"

@@ -208,6 +208,7 @@ function Add-PSExportPlace {
         }
     } elseif ($Value -is [System.Collections.IList]) {
         if ($Value -is [byte[]] -or $In.Count -ge 8) { return }
+        if ($Value -is [array] -and $Value.Rank -ne 1) { return }
         $path = $In + $At
         for ($i = 0; $i -lt $Value.Count; $i++) {
             $one = $Value[$i]
@@ -215,7 +216,7 @@ function Add-PSExportPlace {
             if ($null -eq $one -or $one -is [string] -or $one -is [int]) { continue }
             Add-PSExportPlace $Places $path -At $i -Value $one
         }
-        if ($Value -is [array] -and $Value.Rank -eq 1 -and -not $Typed) {
+        if ($Value -is [array] -and -not $Typed) {
             $type = $Value.GetType().FullName
             $null = $Places.Add(@{ In = $In; At = $At; As = 'Array'; Type = $type })
         }
@@ -777,6 +778,14 @@ function Write-PSExportFailure {
         if ($inside -or ($thrown -and $thrown.Value)) { throw $record }
         Set-PSExportActivity $Call $record
         $To.ThrowTerminatingError($record)
+    }
+    # All that a host without a user interface does not know is to end, or to pause.
+    if ($Reason -and $Reason.GetBaseException() -is [System.NotImplementedException] -and
+        (Test-PSExportOpen $Call.Runspace)) {
+        $To.ThrowTerminatingError((New-PSExportError PSExportExit (
+            "'$($Call.Name)' called exit, or for a nested prompt: it has ended, and the " +
+            "session to $($script:PSExport.Target) goes on.") `
+            -Category InvalidOperation -Target $Call.Name))
     }
     if ($script:PSExportState.Runspace -eq $Call.Runspace) {
         $script:PSExportState.Runspace = $null
