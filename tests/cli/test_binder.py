@@ -320,6 +320,8 @@ def test_what_is_refused(line: str, id: str, words: str) -> None:
         ("verify", "a.ps1 b c,d -AsJson", {"Path": ("a.ps1", "b", "c", "d")}),
         ("sign", "a b 'c d' -Certificate e", {"Path": ("a", "b", "c d")}),
         ("sign", "-Certificate e -- a -b", {"Path": ("a", "-b")}),
+        ("sign", "a b c d", {"Path": ("a", "b", "c"), "Certificate": "d"}),
+        ("sign", "a, b c", {"Path": ("a", "b"), "Certificate": "c"}),
         ("sign", "a c -Inc all", {"IncludeChain": "All"}),
         ("sign", "a c -Hash sha384", {"HashAlgorithm": "SHA384"}),
         ("compare", "demo catalog:x", {"Reference": "demo"}),

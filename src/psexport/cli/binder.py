@@ -251,8 +251,8 @@ def _bind_positional(
         name = names.pop(0)
         taken = [rest.pop(0)]
         if verb.parameter(name).kind.many:
-            to_the_end = verb.open_ended and not names
-            while rest and (to_the_end or _is_joined(taken, rest[0])):
+            kept = len(names) if verb.open_ended else len(rest)  # for those after it
+            while rest and (len(rest) > kept or _is_joined(taken, rest[0])):
                 taken.append(rest.pop(0))
         texts[name] = taken
 

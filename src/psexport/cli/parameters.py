@@ -86,8 +86,8 @@ class Verb:
     """Something that psexport does.
 
     :ivar positional: names of the parameters that are taken by position, in order.
-    :ivar open_ended: whether the last of these that is free takes all that is left, as
-        a shell's ``*.ps1`` needs it.
+    :ivar open_ended: whether an array among these takes all values but one for each
+        of those after it, as a shell's ``*.ps1`` needs it.
     :ivar mandatory: those that must be given, or something that excludes them.
     :ivar ready: whether it is there yet.
     """
