@@ -225,9 +225,11 @@ def test_a_path_that_the_system_refuses(trust: Trust) -> None:
 def test_nothing_to_verify(tmp_path: Path, trust: Trust) -> None:
     result = verify_paths([tmp_path], trust)
     assert [each.id for each in result.problems] == ["ErrorModuleNothingSigned"]
-    with pytest.raises(PSExportError) as caught:
-        verify_paths([tmp_path / "no"], trust)
-    assert caught.value.id == "ErrorFileNotFound"
+    assert not verify_paths([], trust).valid
+    for path in (tmp_path / "no", ""):
+        with pytest.raises(PSExportError) as caught:
+            verify_paths([path], trust)
+        assert caught.value.id == "ErrorFileNotFound"
 
 
 def test_the_system_store_is_the_default(

@@ -259,7 +259,7 @@ def test_trust_files_that_are_none(data: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "x.pem"
     if data is not None:
         path.write_bytes(data)
-    for arguments in ((path,), (None, path), (None, None, [path])):
+    for arguments in ((path,), (None, path), (None, None, [path]), ("a\0b",)):
         with pytest.raises(PSExportError) as caught:
             load_trust(*arguments)
         assert caught.value.id == "ErrorTrustFileUnreadable"

@@ -30,9 +30,11 @@ def list_files(paths: Iterable[str | Path]) -> Iterator[Listed]:
     :raises PSExportError: ``ErrorFileNotFound`` for a path that is not there,
         ``ErrorFileUnreadable`` for one that we may not look at.
     """
-    for path in map(Path, paths):
+    for path in paths:
+        if path == "":  # which pathlib takes for the current folder
+            raise _missing(path)
         try:
-            yield _listed(path)
+            yield _listed(Path(path))
         except OSError as error:
             raise unreadable(Path(error.filename or path), error) from None
 
@@ -42,8 +44,12 @@ def _listed(path: Path) -> Listed:
         return _below(path)
     if path.is_file():
         return Listed(None, (path,))
-    raise PSExportError(
-        f"There is no file or folder {path}",
+    raise _missing(path)
+
+
+def _missing(path: str | Path) -> PSExportError:
+    return PSExportError(
+        f"There is no file or folder {str(path)!r}",
         id="ErrorFileNotFound",
         target=str(path),
         hint="Check the path.",

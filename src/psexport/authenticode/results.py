@@ -150,8 +150,9 @@ class Verification:
 
     @property
     def valid(self) -> bool:
-        """Whether all signatures are valid and nothing else is wrong."""
-        return all(each.valid for each in self.files) and not self.problems
+        """Whether there are signatures, all are valid, and nothing else is wrong."""
+        signed = bool(self.files) and all(each.valid for each in self.files)
+        return signed and not self.problems
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as JSON's types."""

@@ -124,8 +124,9 @@ def _loadable(encoded: Iterable[str | bytes]) -> Iterable[x509.Certificate]:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise _unreadable(path, why) from None
 
 
 def _read_certificates(path: Path) -> Certificates:
