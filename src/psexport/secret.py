@@ -106,6 +106,15 @@ def remember(user: str, host: str, password: str) -> None:
         ) from None
 
 
+def without_passwords(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment for a program that is to know no password of ours."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not (name.startswith("PSEXPORT_") and name.endswith("PASSWORD"))
+    }
+
+
 def is_open_to_others(path: str) -> bool:
     """Whether other users of this machine may read a file; false if nobody knows."""
     if os.name != "posix" or not path:
@@ -150,4 +159,11 @@ def _from_keyring(name: str) -> str | None:
     return password
 
 
-__all__ = ["Prompt", "Secret", "is_open_to_others", "password_of", "remember"]
+__all__ = [
+    "Prompt",
+    "Secret",
+    "is_open_to_others",
+    "password_of",
+    "remember",
+    "without_passwords",
+]

@@ -293,3 +293,16 @@ def test_a_host_does_not_watch_itself_unless_it_is_told_to(
         monkeypatch.setenv("DOTNET_TieredPGO", said)
     with connect(parse(f"pwsh:{pwsh}"), limits=LIMITS) as session:
         assert run(session, "$env:DOTNET_TieredPGO") == [so]
+
+
+@pytest.mark.engine
+def test_a_local_host_learns_no_password(
+    pwsh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PSEXPORT_PASSWORD", "PSEXPORT_CERTIFICATE_PASSWORD"):
+        monkeypatch.setenv(name, "hunter2")
+    monkeypatch.setenv("PSEXPORT_OTHER", "seen")
+    with connect(parse(f"pwsh:{pwsh}"), limits=LIMITS) as session:
+        told = run(session, "Get-ChildItem env: | ForEach-Object Value")
+    assert "seen" in told
+    assert "hunter2" not in told

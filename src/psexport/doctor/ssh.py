@@ -7,6 +7,7 @@ is the host's key known, which ways to log on does it take, is the subsystem the
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import TransportError
+from ..secret import without_passwords
 from ..transport import ssh
 from . import network
 from .findings import Fact, Finding, fault, ok, skipped, warning
@@ -252,6 +254,7 @@ def _run(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if errors_only else said,
             stderr=said,
+            env=without_passwords(os.environ),
             start_new_session=True,
         ) as process:
             with contextlib.suppress(subprocess.TimeoutExpired):

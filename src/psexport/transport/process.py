@@ -22,6 +22,7 @@ from types import MappingProxyType
 from typing import IO
 
 from ..errors import TransportError
+from ..secret import without_passwords
 
 #: How much of what a process said on standard error is kept for messages, in bytes.
 _KEPT = 8 * 1024
@@ -64,7 +65,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=256 * 1024,
-                env={**environment, **os.environ},
+                env={**environment, **without_passwords(os.environ)},
                 start_new_session=self._group,
                 creationflags=flags,
             )
