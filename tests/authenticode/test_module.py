@@ -194,6 +194,19 @@ def test_manifests_in_utf16(tmp_path: Path, signer: Signer, trust: Trust) -> Non
     assert problem.id == "ErrorModuleFileChanged"
 
 
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "cp1252", "cp1251"])
+def test_names_in_every_encoding(
+    codec: str, tmp_path: Path, signer: Signer, trust: Trust
+) -> None:
+    name, page = ("Да.xml", "1251") if codec == "cp1251" else ("Grüß.xml", "1252")
+    hashed = hashlib.sha256(b"<x/>").hexdigest()
+    text = manifest(f"@{{ '{name}' = '{hashed}' }}")
+    pki.write(tmp_path / "M.psd1", text.encode(codec))
+    pki.write(tmp_path / name, b"<x/>")
+    sign_paths([tmp_path], signer, code_page=page)
+    assert verify_paths([tmp_path], trust, code_page=page).valid
+
+
 def test_files_that_were_named(module: Path, trust: Trust) -> None:
     result = verify_paths([module / "M.psm1", module / ARGUMENTS], trust)
     assert [each.status for each in result.files] == ["Valid", "NotSupportedFileFormat"]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .envelope import encoding_of, kind_of
+from .envelope import ansi_code_page, encoding_of, kind_of
 from .listing import list_files, read
 from .manifest import escapes, read_file_hashes
 from .results import FileSignature, Problem, Verification
@@ -60,7 +60,8 @@ def verify_paths(
         vouched: set[Path] = set()
         for manifest in signatures:
             if manifest.suffix.lower() == ".psd1":
-                problems += _check_hashes(manifest, others, vouched)
+                text = _text(read(manifest), code_page)
+                problems += _check_hashes(manifest, text, others, vouched)
         unprotected += [str(each) for each in others if each not in vouched]
     return Verification(tuple(files), tuple(problems), tuple(unprotected))
 
@@ -85,10 +86,10 @@ def _one_signer(folder: Path, signatures: Sequence[FileSignature]) -> Iterator[P
 
 
 def _check_hashes(
-    manifest: Path, others: Sequence[Path], vouched: set[Path]
+    manifest: Path, text: str, others: Sequence[Path], vouched: set[Path]
 ) -> Iterator[Problem]:
     """Compare the digests in a manifest; add the files that fit to ``vouched``."""
-    hashes = read_file_hashes(_text(read(manifest)))
+    hashes = read_file_hashes(text)
     if hashes is None:
         return
     yield from _compare(manifest.parent, hashes, vouched)
@@ -125,7 +126,12 @@ def _compare(
             vouched.add(path)
 
 
-def _text(data: bytes) -> str:
+def _text(data: bytes, code_page: str) -> str:
+    """Read a manifest: PowerShell 7 tries UTF-8 where Windows' own reads ANSI."""
     encoding = encoding_of(data)
-    codec = encoding.codec if encoding.bom else "utf-8"
-    return data.removeprefix(encoding.bom).decode(codec, "replace")
+    if encoding.bom:
+        return data.removeprefix(encoding.bom).decode(encoding.codec, "replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode(ansi_code_page(code_page), "replace")
