@@ -303,7 +303,7 @@ def test_no_secret_of_the_export_is_in_the_files(tmp_path: Path) -> None:
 
 def test_a_local_powershell_that_is_none(tmp_path: Path) -> None:
     module = write_module(tmp_path)
-    assert run(
+    said = run(
         """
         Import-Module $Module -ArgumentList @{ Path = '/no/such/program' }
         try { far 1 } catch { Format-Id $_; "$_" }
@@ -317,4 +317,6 @@ def test_a_local_powershell_that_is_none(tmp_path: Path) -> None:
             $_.Parent.Id -eq $PID }).Count)"
         """,
         module,
-    )[0::2] == ["PSExportNoSession", "PSExportNoSession", "0"]
+    )
+    assert said[0::2] == ["PSExportNoSession", "PSExportNoSession", "0"]
+    assert "directory. Name another: Import-Module Far -Force" in said[1]

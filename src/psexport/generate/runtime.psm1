@@ -596,7 +596,7 @@ function Start-PSExportPipeline {
         $shell.Dispose()
         throw (New-PSExportError PSExportSessionBroken (
             "The session to $($script:PSExport.Target) does not take '$($Call.Name)': " +
-            "$($_.Exception.GetBaseException().Message) The next call gets a new one.") `
+            "$(ConvertTo-PSExportSentence $_.Exception) The next call gets a new one.") `
             -Category ConnectionError -Target $Call.Name)
     }
     $null = $script:PSExportState.Calls.Add($Call)
@@ -792,7 +792,7 @@ function Write-PSExportFailure {
         $script:PSExportState.Session = $null
     }
     $why = 'its host is gone.'
-    if ($Reason) { $why = $Reason.GetBaseException().Message }
+    if ($Reason) { $why = ConvertTo-PSExportSentence $Reason }
     $To.ThrowTerminatingError((New-PSExportError PSExportSessionBroken (
         "The session to $($script:PSExport.Target) broke while '$($Call.Name)' ran: $why " +
         'What it had done by then is done; it is not repeated. The next call gets a new ' +
@@ -942,6 +942,18 @@ function Start-PSExportJob {
     }
     # As its InputObject they would be one object.
     $Call.Input | Microsoft.PowerShell.Core\Invoke-Command @parameters
+}
+
+
+function ConvertTo-PSExportSentence {
+    <#
+    .SYNOPSIS
+    What an exception says at its root, to go on behind it.
+    #>
+    [CmdletBinding()]
+    [OutputType([string])]
+    param([object] $Problem)
+    $Problem.GetBaseException().Message.TrimEnd() -replace '(?<![.!?])$', '.'
 }
 
 
@@ -1802,7 +1814,7 @@ function New-PSExportProcess {
     } catch {
         throw (New-PSExportError PSExportNoSession (
             "No session to $($script:PSExport.Target), a PowerShell of this machine: " +
-            "$($_.Exception.GetBaseException().Message) Name another: Import-Module " +
+            "$(ConvertTo-PSExportSentence $_.Exception) Name another: Import-Module " +
             "$($script:PSExport.Name) -Force -ArgumentList @{ Path = '...' }") `
             -Category OpenError)
     } finally {
