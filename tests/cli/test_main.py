@@ -120,7 +120,12 @@ MADE = [
     Made("HOST ./X Gr* -Encoding utf7", "Grüß-Gott", "", ("obsolete",)),
     # streams
     Made("HOST ./X -ea SilentlyContinue -wa Ignore", ALL, VIEWS, (), "gth"),
-    Made("HOST ./X Get-Thing -Verbose", "Get-Thing", "", ("Got 2 for the commands",)),
+    Made(
+        "HOST ./X Get-Thing -Verbose",
+        "Get-Thing",
+        "",
+        ("Got 2 records for the commands",),
+    ),
     Made("HOST ./X Get-Thing -ea Stop -wa Stop", "Get-Thing"),
     Made("HOST ./X Get-Thing -ProgressAction Continue", "Get-Thing"),
     Made("HOST ./X Get-Thing -ProgressAction Ignore", "Get-Thing"),

@@ -48,10 +48,9 @@ class Console:
         elif isinstance(event, Asking):
             self.say(Severity.VERBOSE, f"Asking for {event.what}")
         elif isinstance(event, Answered):
-            self.say(
-                Severity.VERBOSE,
-                f"Got {event.count} for {event.what} in {event.seconds:.2f} s",
-            )
+            records = "record" if event.count == 1 else "records"
+            text = f"Got {event.count} {records} for {event.what}"
+            self.say(Severity.VERBOSE, f"{text} in {event.seconds:.2f} s")
         elif isinstance(event, Message):
             self.say(event.severity, event.text, event.id)
         elif isinstance(event, Problem):
