@@ -23,12 +23,12 @@ import psexport
 from psexport.connection import Connection, parse
 from psexport.errors import PSExportError, TransportError, UsageError
 from psexport.secret import Secret
-from psexport.transport import logon, tls, wsman_faults
+from psexport.transport import logon, tls, wsman, wsman_faults
 from psexport.transport.base import Call, Commands, PipelineState, Script, Stream
 from psexport.transport.continuity import Continuity
 from psexport.transport.wire import Wire
 from servers.certificates import KEY_PASSWORD, Certificates
-from windows_host import ask, connect, output, spec
+from windows_host import PATIENT, ask, connect, output, spec
 from wsman_server import ADMIN, UNICODE_USER, ServerTls, WsmanServer
 from wsman_server.clients import alive, basic_server, wait_until
 
@@ -517,3 +517,37 @@ def test_what_pipes_are_left_by_refused_sessions() -> None:
             wait_until(lambda: not server.connections)
             counts.append(count())
         assert counts[-1] <= counts[0]
+
+
+@pytest.mark.parametrize("kind", ["winrm", "winrs"])
+def test_a_person_is_asked_by_the_caller_and_may_take_time(kind: str) -> None:
+    """So Ctrl-C finds the terminal, and no time-out of the host runs meanwhile."""
+    from psexport.transport import connect
+    from psexport.transport.base import Limits
+
+    asked: list[threading.Thread] = []
+
+    def prompt(question: str) -> str:
+        asked.append(threading.current_thread())
+        time.sleep(1.2)
+        return "wrong"
+
+    with WsmanServer(auth=["ntlm"]) as server:
+        where = spec(server, kind=kind, **NTLM)
+        with pytest.raises(TransportError) as caught:
+            connect(where, limits=Limits(open=1, silence=1, close=1), prompt=prompt)
+    assert caught.value.id == "ErrorLogonFailed"
+    assert asked == [threading.current_thread()]
+
+
+def test_what_the_prompt_says_is_not_put_down_to_the_host() -> None:
+    def prompt(question: str) -> str:
+        raise PSExportError("No password was typed", id="ErrorPasswordMissing")
+
+    secret = Secret(lambda: prompt("?"))
+    with (
+        WsmanServer(auth=["ntlm"]) as server,
+        pytest.raises(PSExportError) as caught,
+    ):
+        wsman.connect(spec(server, **NTLM), limits=PATIENT, secret=secret)
+    assert caught.value.id == "ErrorPasswordMissing"

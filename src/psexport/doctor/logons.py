@@ -12,7 +12,6 @@ import importlib.util
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from ..connection import Authentication, Connection
 from ..errors import PSExportError, UsageError
@@ -91,7 +90,7 @@ def credentials(visit: Visit) -> Iterator[Finding]:
         yield ok(text, user=user or None, source="keytab")
         return
     if way is Authentication.CERTIFICATE:
-        if _is_locked(connection):
+        if logon.has_locked_key(connection):
             visit.password = _password(visit)
         yield ok("a client certificate", source="certificate")
         return
@@ -268,15 +267,6 @@ def _password(visit: Visit) -> str:
 
 def _secret(visit: Visit) -> Secret:
     return Secret(lambda: visit.password)
-
-
-def _is_locked(connection: Connection) -> bool:
-    """Whether the key of the client certificate has a password."""
-    path = connection.certificate_key_pem or connection.certificate_pem
-    try:
-        return b"ENCRYPTED" in Path(path).read_bytes()[: 64 * 1024]
-    except OSError:
-        return False  # which the step on TLS finds
 
 
 __all__ = ["credentials", "quotas", "try_each"]

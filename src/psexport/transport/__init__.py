@@ -55,12 +55,16 @@ def connect(
 def _over_http(
     connection: Connection, limits: Limits, prompt: Prompt | None
 ) -> Session:
+    from . import logon
+
+    logon.check(connection)
     secret = password_of(
         connection.user_name,
         connection.host,
         file=connection.password_file,
         prompt=prompt,
     )
+    logon.ask_now(connection, secret)
     if connection.kind is Kind.WSMAN:
         from . import wsman
 

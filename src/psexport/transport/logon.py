@@ -11,10 +11,11 @@ import base64
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..connection import Authentication, Connection
-from ..errors import TransportError, UsageError
+from ..errors import PSExportError, TransportError, UsageError
 from ..secret import Secret, is_open_to_others
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ _SCHEMES[Authentication.NEGOTIATE] = _SCHEMES[Authentication.DEFAULT]
 
 _NEEDS_PASSWORD = frozenset(
     {Authentication.BASIC, Authentication.NTLM, Authentication.CREDSSP}
+)
+
+#: Without a password, a ticket may be there.
+_TICKET_WILL_DO = frozenset(
+    {Authentication.DEFAULT, Authentication.NEGOTIATE, Authentication.KERBEROS}
 )
 
 #: The line that makes a Windows host offer what it does not.
@@ -193,6 +199,39 @@ def check(connection: Connection) -> None:
         )
 
 
+def wants_password(connection: Connection) -> bool:
+    """Whether a password is of use, be it for logging on or for one's own key."""
+    if connection.authentication is Authentication.CERTIFICATE:
+        return has_locked_key(connection)
+    return bool(connection.user_name) and not connection.keytab_file
+
+
+def has_locked_key(connection: Connection) -> bool:
+    """Whether the key of the client certificate has a password."""
+    path = connection.certificate_key_pem or connection.certificate_pem
+    try:
+        return b"ENCRYPTED" in Path(path).read_bytes()[: 64 * 1024]
+    except OSError:
+        return False  # which whoever reads it will say
+
+
+def ask_now(connection: Connection, secret: Secret) -> None:
+    """Have the password at hand before anything waits for the host.
+
+    A person who types takes time that is not the host's; and Ctrl-C must find that
+    person's terminal in the hands of the thread that it reaches.
+
+    :raises PSExportError: there is none, and none will not do.
+    """
+    if wants_password(connection):
+        try:
+            secret.reveal()
+        except UsageError as error:
+            needed = connection.authentication not in _TICKET_WILL_DO
+            if needed or error.id != "ErrorPasswordMissing":
+                raise
+
+
 def warnings(connection: Connection) -> tuple[str, ...]:
     """What a user should know who allowed something that is not safe."""
     found: list[str] = []
@@ -273,7 +312,7 @@ def begin(
         return Conversation(
             _SPELLED[scheme], _context(connection, secret, protocol, certificate)
         )
-    except UsageError:
+    except PSExportError:
         raise
     except Exception as error:  # spnego, krb5, gssapi and their import errors
         failure = failed(connection, error)
@@ -338,7 +377,7 @@ def _credential(connection: Connection, secret: Secret) -> Any:
             "the password is empty",
             id="ErrorPasswordMissing",
             target=connection.name,
-            hint="see what PSEXPORT_PASSWORD is set to",
+            hint="type it, or see what PSEXPORT_PASSWORD is set to",
         )
     # A ticket must do, and it says itself whose it is.
     return None
@@ -454,9 +493,11 @@ def _failure(
 
 __all__ = [
     "Conversation",
+    "ask_now",
     "begin",
     "check",
     "failed",
+    "has_locked_key",
     "has_other_spelling",
     "header",
     "is_conversation",
@@ -466,5 +507,6 @@ __all__ = [
     "says_password",
     "seals",
     "step",
+    "wants_password",
     "warnings",
 ]
