@@ -174,6 +174,7 @@ function Get-Kinds {
 function Get-SimpleKinds { "$($args.Length) $($args[0].Length) $($args[0] -is [array])" }
 function Get-StopInside { [CmdletBinding()] param() Write-Error 'stop inside' -ErrorAction Stop; 'after' }
 function Get-StopPreference { [CmdletBinding()] param() $ErrorActionPreference = 'Stop'; 1 / 0; 'after' }
+function Get-SimpleCommon { param($Verbose, $Other, $ErrorAction, $wv) "Verbose=$Verbose Other=$Other ErrorAction=$ErrorAction wv=$wv args=$args" }
 function Get-SimpleDivide { 1 / 0; 'after' }
 Set-Alias gsimple Get-Simple
 Set-Alias gadv Get-Adv

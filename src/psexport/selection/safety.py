@@ -101,7 +101,8 @@ def repair(command: Command) -> Command:
     A parameter that the proxy has as a common parameter is handed to the host as
     that; of two parameters with one alias, the host's binder knows only one.
     """
-    taken = _COMMON
+    # A simple function has no common parameters, and may have its own of their names.
+    taken = frozenset() if command.advanced is False else _COMMON
     if command.supports_should_process:
         taken |= _SHOULD_PROCESS
     if command.supports_paging:
