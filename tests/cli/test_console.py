@@ -67,7 +67,7 @@ def said(arguments: str, *events: Event) -> str:
         ("-Debug", DEBUG, "DEBUG: Inside\n"),
         ("", ASKING, ""),
         ("-vb", ASKING, "VERBOSE: Asking for the commands\n"),
-        ("-vb", ANSWERED, "VERBOSE: Got 12 for the commands in 1.23 s\n"),
+        ("-vb", ANSWERED, "VERBOSE: Got 12 records for the commands in 1.23 s\n"),
         ("", PROGRESS, ""),
         ("-proga Continue", PROGRESS, ""),
         (
