@@ -116,6 +116,7 @@ def build_module(
     target = options.connection.name
     settings: dict[str, LiteralValue] = {
         "Name": options.name,
+        "Environment": about.environment(options.name),
         "Target": target,
         "FullLanguage": host.language_mode == "FullLanguage",
         "ShowOrigin": options.compatible,

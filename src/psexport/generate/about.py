@@ -109,9 +109,14 @@ def _connects(connection: Connection, secret: str) -> Iterator[list[str]]:
         )
 
 
+def environment(name: str) -> str:
+    """How the environment variables begin that a module of that name reads."""
+    return "PSEXPORT_" + re.sub("[^A-Za-z0-9]", "_", name) + "_"
+
+
 def _overrides(name: str) -> Iterator[list[str]]:
     module = name if re.fullmatch(r"[\w.-]+", name) else Quoted(name).render()
-    variable = "PSEXPORT_" + re.sub("[^A-Za-z0-9]", "_", name) + "_"
+    variable = environment(name)
     yield _text("Give it a session, session options, or both, when you import it:")
     yield _code(
         f"$session = New-PSSession -ComputerName server01\n"
@@ -190,4 +195,4 @@ def _code(text: str) -> list[str]:
     return [_MARGIN * 2 + line for line in text.split("\n")]
 
 
-__all__ = ["render"]
+__all__ = ["environment", "render"]

@@ -1052,9 +1052,9 @@ function Initialize-PSExport {
     param([AllowNull()] [object] $Override, [AllowNull()] [object] $Option)
     try {
         # To look first is quicker than a table of no settings, at each import.
-        $prefix = 'PSEXPORT_' + ($script:PSExport.Name -replace '[^A-Za-z0-9]', '_') + '_'
-        if ([Environment]::GetEnvironmentVariables().Keys -like "$prefix*") {
-            Set-PSExportSetting (Get-PSExportEnvironment $prefix) 'environment variable'
+        if ([Environment]::GetEnvironmentVariables().Keys -like (
+                $script:PSExport.Environment + '*')) {
+            Set-PSExportSetting (Get-PSExportEnvironment) 'environment variable'
         }
         foreach ($given in $Override, $Option) {
             if ($null -ne $given) { Set-PSExportSetting (ConvertTo-PSExportTable $given) }
@@ -1075,17 +1075,16 @@ function Get-PSExportEnvironment {
     <#
     .SYNOPSIS
     The settings in environment variables PSEXPORT_<module>_<setting>.
-    .PARAMETER Prefix
-    How their names begin.
     #>
     [CmdletBinding()]
     [OutputType([hashtable])]
-    param([string] $Prefix)
+    param()
     $found = @{}
+    $prefix = $script:PSExport.Environment
     $variables = [Environment]::GetEnvironmentVariables()
     foreach ($variable in @($variables.Keys)) {
-        if (-not "$variable".StartsWith($Prefix, 'OrdinalIgnoreCase')) { continue }
-        $name = "$variable".Substring($Prefix.Length)
+        if (-not "$variable".StartsWith($prefix, 'OrdinalIgnoreCase')) { continue }
+        $name = "$variable".Substring($prefix.Length)
         if ($script:PSExportKnown.ContainsKey($name)) {
             if ($variables[$variable]) { $found[$name] = $variables[$variable] }
         } elseif (-not $name.Contains('_')) {
