@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import fields as dataclass_fields
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
+from threading import Timer
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import PSExportError, UsageError
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Exit code where drift was found, or a signature is not valid.
 NOT_AS_IT_SHOULD_BE = 3
+
+#: Seconds after which a host has been asked to open a session.
+_MEANWHILE = 0.05
 
 #: A verb's work: returns the exit code.
 Action = Callable[[Bound, Console, TextIO | None], int]
@@ -70,8 +73,11 @@ def _export(bound: Bound, console: Console, stdin: TextIO | None) -> int:
     prompt = _prompt(console, stdin)
     connection = _connection(bound)
     prepared = prepare(_order(bound), prompt)
-    # While the host opens its session there is nothing else to do.
-    Thread(target=import_module, args=("psexport.exporter",), daemon=True).start()
+    # While the host opens its session there is nothing else to do; but first things
+    # first.
+    preloading = Timer(_MEANWHILE, import_module, ("psexport.exporter",))
+    preloading.daemon = True
+    preloading.start()
     with open_session(connection, prompt) as session:
         from ..exporter import run
 

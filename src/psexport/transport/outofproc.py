@@ -89,7 +89,6 @@ class OutOfProcessSession(Session):
         self.name = name
         self._limits = limits
         self._explain = explain
-        self._client = psrp.Client(runspaces=runspaces)
         #: Guards everything below; notified when any of it changes.
         self._changed = threading.Condition()
         self._answers: dict[uuid.UUID, _Answer] = {}
@@ -103,6 +102,8 @@ class OutOfProcessSession(Session):
             command, said=self._heard, terminal=terminal, environment=environment
         )
         self._outbox = Outbox(self._process.write)
+        # Its library takes a while to load; meanwhile the program starts.
+        self._client = psrp.Client(runspaces=runspaces)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
