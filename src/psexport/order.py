@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NoReturn
 
 from .errors import UsageError
@@ -107,7 +108,9 @@ def _require_argument(given: object) -> None:
             _require_argument(member)
     elif isinstance(given, int) and not -(2**63) <= given < 2**63:
         _refuse(given, "the number is too large", hint)
-    elif given is not None and not isinstance(given, int | float | str | Version):
+    elif given is not None and not isinstance(
+        given, int | float | Decimal | str | Version
+    ):
         _refuse(given, "it is no argument for a host", hint)
 
 

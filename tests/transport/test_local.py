@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from psexport import clixml
 from psexport.connection import parse
 from psexport.errors import TransportError
 from psexport.model import CommandType
+from psexport.pslang import parse_literal
 from psexport.transport import connect, local
 from psexport.transport.base import (
     Argument,
@@ -306,3 +308,30 @@ def test_a_local_host_learns_no_password(
         told = run(session, "Get-ChildItem env: | ForEach-Object Value")
     assert "seen" in told
     assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    ("written", "type_name"),
+    [
+        ("5", "Int32"),
+        ("5l", "Int64"),
+        ("5000000000", "Int64"),
+        ("5y", "SByte"),
+        ("5uy", "Byte"),
+        ("5s", "Int16"),
+        ("5us", "UInt16"),
+        ("5u", "UInt32"),
+        ("5ul", "UInt64"),
+        ("1.5", "Double"),
+        ("1.5d", "Decimal"),
+        ("0.1d", "Decimal"),
+        ("2kb", "Int32"),
+    ],
+)
+def test_a_number_arrives_as_powershell_types_it(
+    host: Session, written: str, type_name: str
+) -> None:
+    number = parse_literal(written)
+    assert isinstance(number, int | float | Decimal)
+    kind, value = run(host, "param($N) $N.GetType().Name; [string] $N", N=number)
+    assert (kind, float(value)) == (type_name, float(number))

@@ -37,6 +37,7 @@ SIMPLE = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), TEXT,
     st.floats(allow_nan=False, allow_infinity=False),
     st.sampled_from([Version("5.1"), Version("7.6.9.1")]),
+    st.decimals(-(2**90), 2**90, places=3),
 )  # fmt: skip
 ARGUMENTS: st.SearchStrategy[Argument] = st.one_of(
     SIMPLE, st.lists(SIMPLE, max_size=3).map(tuple)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from itertools import pairwise
 from typing import NoReturn
 
@@ -230,7 +229,7 @@ def _argument(parameter: Parameter, value: LiteralValue) -> Argument:
         _refuse(parameter, "@{…}", "a hashtable cannot be an argument here")
     if isinstance(value, list):
         return tuple(_argument(parameter, member) for member in value)
-    return float(value) if isinstance(value, Decimal) else value
+    return value
 
 
 def _joined(texts: Sequence[str]) -> list[str]:

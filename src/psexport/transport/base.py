@@ -15,6 +15,7 @@ import abc
 import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,9 @@ class Version:
     text: str
 
 
-#: What a command's parameter may be given.
-Argument = None | bool | int | float | str | Version | Sequence["Argument"]
+#: What a command's parameter may be given. An integer is an Int32 if it fits into one,
+#: else an Int64; :class:`~psexport.pslang.TypedInt` is what it says.
+Argument = None | bool | int | float | Decimal | str | Version | Sequence["Argument"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from .. import clixml
 from ..errors import UsageError
 from ..model import CommandType
+from ..pslang import TypedInt
 from .base import (
     Argument,
     Call,
@@ -30,6 +32,18 @@ from .base import (
 
 if TYPE_CHECKING:
     from psrpcore.types import PSObject
+
+
+#: Integers that say what they are → psrpcore's name for that.
+_INTEGERS = {
+    "System.SByte": "PSSByte",
+    "System.Byte": "PSByte",
+    "System.Int16": "PSInt16",
+    "System.UInt16": "PSUInt16",
+    "System.UInt32": "PSUInt",
+    "System.Int64": "PSInt64",
+    "System.UInt64": "PSUInt64",
+}
 
 
 class MessageType(enum.IntEnum):
@@ -231,7 +245,7 @@ def _module(spec: ModuleSpec) -> PSObject:
 
 
 def _argument(value: Argument) -> Any:
-    from psrpcore.types import PSDouble, PSVersion
+    from psrpcore.types import PSDecimal, PSDouble, PSVersion
 
     if isinstance(value, Version):
         return PSVersion(value.text)
@@ -239,11 +253,21 @@ def _argument(value: Argument) -> Any:
         return _sendable(value)
     if isinstance(value, float):
         return PSDouble(value)
+    if isinstance(value, Decimal):
+        return PSDecimal(value)
+    if isinstance(value, TypedInt) and value.type_name in _INTEGERS:
+        return _integer(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError(f"{value} is no 64-bit number")
     if isinstance(value, Sequence):
         return [_argument(item) for item in value]
     return value
+
+
+def _integer(value: TypedInt) -> Any:
+    import psrpcore.types
+
+    return getattr(psrpcore.types, _INTEGERS[value.type_name])(value)
 
 
 def _sendable(text: str) -> str:
@@ -335,6 +359,8 @@ def _value(document: clixml.Document, node: clixml.Node | None) -> Argument:
     items = document.items(node)
     if items or any(child.tag == "LST" for child in node):
         return tuple(_value(document, item) for item in items)
+    if node.tag == "D":
+        return Decimal(clixml.text(node))
     value = document.value(node)
     if isinstance(value, bool | int | float):
         return value
