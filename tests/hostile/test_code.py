@@ -21,6 +21,7 @@ from hostile.worlds import (
     worlds,
 )
 from psexport.fetch.type_names import type_name
+from psexport.generate.about import environment
 
 pytestmark = pytest.mark.engine
 
@@ -80,8 +81,9 @@ def check(all_worlds: list[World], folder: Path) -> None:
 
 def anonymous(script: dict[str, Any], module: str) -> None:
     """Take the module's own name out of its script."""
+    variable = re.escape(environment(module))
     for what in ("shapes", "strings"):
-        name = re.compile(re.escape(module) + r"(-\d+(?=-help))?")
+        name = re.compile(f"{variable}|{re.escape(module)}" + r"(-\d+(?=-help))?")
         script[what] = [name.sub("MODULE", word) for word in script[what]]
 
 
