@@ -241,3 +241,8 @@ def test_the_engine_takes_what_was_written(
     assert said.stderr == ""
     assert said.returncode == 0
     assert sorted(said.stdout.split()) == sorted(result.commands)
+
+
+def test_an_address_is_no_session(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no session"):
+        psexport.export("demo", tmp_path / "X")  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .connection import Connection, Kind, parse
 from .encoding import Locate, encoder
+from .errors import UsageError
 from .events import Event, Message, OnEvent, Problem, Severity, ignore
 from .fetch import FetchRequest, fetch
 from .generate import GeneratedModule, ModuleOptions, build_module, reserved_names
@@ -99,6 +100,13 @@ def export(
     :raises UsageError: the order makes no sense; nothing was done.
     :raises PSExportError: it failed; nothing was left behind.
     """
+    if not isinstance(session, Session):
+        raise UsageError(
+            f"{session!r} is no session",
+            id="CannotConvertArgumentNoMessage",
+            target="session",
+            hint="Open it first: psexport.connect(…).",
+        )
     order = Order(
         output_module=os.fspath(output_module),
         command_name=texts(command_name),

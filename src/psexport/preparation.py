@@ -17,6 +17,7 @@ from .files import ModuleFolder, module_folder
 from .order import Order
 from .pslang import Wildcard
 from .seal import Prompt, Seal, open_signer, timestamp_client
+from .selection import check_prefix
 
 _VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){1,3}")
 
@@ -85,6 +86,7 @@ def _check_words(order: Order) -> None:
             target="ModuleVersion",
             hint="Write two to four numbers: 1.2.0.",
         )
+    check_prefix(order.prefix)
     for patterns in (order.command_name, order.format_type_name, order.module):
         for pattern in patterns or ():
             Wildcard(pattern)  # complains of what is none

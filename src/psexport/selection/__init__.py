@@ -222,7 +222,23 @@ def _safe(
     reserved: frozenset[str],
     ledger: _Ledger,
 ) -> list[Proxy]:
-    prefix = request.prefix
+    check_prefix(request.prefix)
+    proxies = []
+    for command in commands:
+        name = _prefixed(command.name, request.prefix)
+        refusal = refuse_name(command.name, name, reserved) or refuse_metadata(command)
+        if refusal:
+            ledger.refuse(command.name, *refusal)
+        else:
+            proxies.append(Proxy(name, repair(command)))
+    return proxies
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse what cannot be put before nouns.
+
+    :raises UsageError: id ``InvalidPrefix``.
+    """
     if prefix and ("\\" in prefix or not is_safe_name(prefix, NameKind.PARAMETER)):
         raise UsageError(
             f"{prefix!r} is no prefix for names of commands",
@@ -230,15 +246,6 @@ def _safe(
             target=prefix,
             hint="Use letters and digits.",
         )
-    proxies = []
-    for command in commands:
-        name = _prefixed(command.name, prefix)
-        refusal = refuse_name(command.name, name, reserved) or refuse_metadata(command)
-        if refusal:
-            ledger.refuse(command.name, *refusal)
-        else:
-            proxies.append(Proxy(name, repair(command)))
-    return proxies
 
 
 def _prefixed(name: str, prefix: str) -> str:
