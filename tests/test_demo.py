@@ -8,6 +8,8 @@ import re
 from io import StringIO
 from pathlib import Path
 
+import pytest
+
 import psexport
 from psexport.cli import main
 from psexport.connection import parse
@@ -39,6 +41,15 @@ def test_it_exports_without_a_word_about_clobbering(tmp_path: Path) -> None:
     assert made["commands"] == OWN
     assert made["aliases"] == ["gparcel"]
     assert "Demo.Parcel" in made["formats"]
+
+
+@pytest.mark.parametrize("fidelity", ["Full", "Compatible"])
+def test_its_module_can_be_exported_by_name(tmp_path: Path, fidelity: str) -> None:
+    out, errors = StringIO(), StringIO()
+    asked = ["-Module", "ParcelService", "-Fidelity", fidelity, "-AsJson"]
+    code = main(["demo", str(tmp_path / "Demo"), *asked], out, errors)
+    assert (code, errors.getvalue()) == (0, "")
+    assert json.loads(out.getvalue())["commands"] == OWN
 
 
 def test_it_says_nothing_of_the_machine_that_recorded_it() -> None:

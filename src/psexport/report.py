@@ -70,7 +70,8 @@ def problem_line(
     about = f"{harmless(target)}: " if target and target not in message else ""
     line = f"psexport: {about}{harmless(message).rstrip(' .')} [{harmless(id)}]"
     if hint:
-        line += f". {hint[0].upper()}{harmless(hint[1:]).removesuffix('.')}."
+        line += f". {hint[0].upper()}{harmless(hint[1:]).removesuffix('.')}"
+        line += "" if line.endswith("?") else "."
     return line
 
 

@@ -164,10 +164,23 @@ def test_a_module_specification_is_loaded_by_its_versions() -> None:
 )
 def test_a_module_that_cannot_be_loaded_is_a_problem(said: Said) -> None:
     request = FetchRequest(modules=("A",), wants_views=False)
-    catalogue, events, _ = fetch(GOOD | {"Import-Module": said}, request, FULL)
+    answers = GOOD | {"Import-Module": said, "Get-Module": output()}
+    catalogue, events, _ = fetch(answers, request, FULL)
     assert len(catalogue.commands) == 2
     problems = [e.skipped for e in events if isinstance(e, Problem)]
     assert [p.id for p in problems] == ["ErrorFromRemoteCommand"]
+
+
+@pytest.mark.parametrize("said", [None, failure("no"), output(b"<S>nonsense</S>")])
+def test_a_module_that_is_loaded_is_not_looked_for_again(said: Said | None) -> None:
+    answers = GOOD if said is None else GOOD | {"Get-Module": said}
+    _, _, session = fetch(answers, FetchRequest(modules=("a", "X")), FULL)
+    loads = [
+        question.calls[0].parameters
+        for question in session.asked
+        if isinstance(question, Commands) and question.calls[0].name == "Import-Module"
+    ]
+    assert loads == [(("Name", ("X",) if said is None else ("a", "X")),)]
 
 
 VERSIONS = [("", True, True), ("7.6.9", False, True), ("5.1", True, True),

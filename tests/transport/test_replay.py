@@ -179,6 +179,11 @@ def test_what_was_not_recorded_is_refused(
     assert "recorded host" in error.message
 
 
+def test_modules_are_as_loaded_as_they_will_ever_be() -> None:
+    (record,) = ask(recorded("everything"), command("import-module", Name="A"))
+    assert (record.stream, record.state) == (Stream.STATE, PipelineState.COMPLETED)
+
+
 def test_errors_and_scripts_that_were_recorded() -> None:
     session = recorded("queries")
     failed = ask(session, Script('throw "boom"'))[-1]

@@ -63,7 +63,8 @@ class PipelineError(RemoteError):
             )
         else:
             super().__init__(
-                f"the host has no command {missing}, which is needed for {what}",
+                f"the host has no command {missing}, which is needed for {what}: "
+                f"{error}",
                 id="ErrorRequiredRemoteCommandNotFound",
                 target=missing,
                 hint=f"make {missing} visible at this endpoint, or ask for less",

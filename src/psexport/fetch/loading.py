@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from .. import clixml
 from ..clixml import HostError
 from ..events import Message, Problem, Severity
 from ..model import CommandType, Host, Skipped
@@ -41,7 +42,8 @@ def load(interview: Interview, request: FetchRequest, host: Host) -> None:
         return
     # A wildcard means what is loaded, here as in Get-Command.
     literal = tuple(m for m in request.modules if not set(m) & set("*?["))
-    imports = [_import(Name=literal)] if literal else []
+    absent = _absent(interview, literal) if literal else ()
+    imports = [_import(Name=absent)] if absent else []
     imports += [_import_specified(spec) for spec in request.full_modules]
     for question in imports:
         _run(interview, question, "the modules to load", quiet=False)
@@ -49,6 +51,25 @@ def load(interview: Interview, request: FetchRequest, host: Host) -> None:
         return
     if request.types & CommandType.ALIAS:
         _run(interview, Script(_BEHIND_ALIASES), "the modules of aliases", quiet=True)
+
+
+def _absent(interview: Interview, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the modules that the session has not loaded.
+
+    One that was loaded by its path is not found again by its name.
+    """
+    select = Call("Select-Object", (("Property", ("Name",)),))
+    question = Commands((Call("Get-Module", (("Name", names),)), select))
+    loaded = set()
+    try:
+        with closing(interview.ask(question, "the loaded modules")) as documents:
+            for data in documents:
+                doc = clixml.parse(data)
+                told = doc.properties(doc.root).get("Name")
+                loaded.add(clixml.text(told).lower())
+    except (PipelineError, clixml.MalformedError) as error:
+        interview.tell(Message(Severity.VERBOSE, error.message, error.id))
+    return tuple(name for name in names if name.lower() not in loaded)
 
 
 def _import_specified(spec: ModuleSpec) -> Question:

@@ -1,7 +1,8 @@
 """A recorded host as a session.
 
 It answers what it was asked while it was recorded, and what follows from that: fewer
-commands, types or topics. To anything else it answers as a host does that lacks the
+commands, types or topics. It loads no modules: it has loaded all that it ever will, so
+Import-Module does nothing. To anything else it answers as a host does that lacks the
 command or takes no scripts, so that whoever asks goes the way it goes with such a host.
 """
 
@@ -112,7 +113,8 @@ class ReplaySession(Session):
             if (narrowed := narrowing.narrow(wide, question)) is not None
         ]
         if not found:
-            return iter([_refusal(question)])
+            done = Record(Stream.STATE, b"", PipelineState.COMPLETED)
+            return iter([done if _imports(question) else _refusal(question)])
         _, _, pipeline, fits = min(found, key=lambda one: one[:2])
         return self._narrowed(pipeline, fits)
 
@@ -153,6 +155,13 @@ def _fits(fits: narrowing.Fits, data: bytes) -> bool:
         return fits(clixml.parse(data))
     except clixml.MalformedError:
         return False
+
+
+def _imports(question: Question) -> bool:
+    """Whether a question is nothing but Import-Module."""
+    return isinstance(question, Commands) and all(
+        call.name.lower() == "import-module" for call in question.calls
+    )
 
 
 def _is_count(data: bytes) -> bool:
