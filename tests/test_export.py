@@ -85,6 +85,11 @@ def test_a_listener_may_end_it(session: psexport.Session, tmp_path: Path) -> Non
         ({"fully_qualified_module": {"ModuleName": "X"}}, "CannotConvert"),
         ({"command_type": "Nonsense"}, "CannotConvert"),
         ({"fidelity": "Half"}, "CannotConvert"),
+        ({"command_name": 5}, "CannotConvert"),
+        ({"module": ["A", 5]}, "CannotConvert"),
+        ({"timestamp_server": "http://ts.example"}, "MissingMandatoryParameter"),
+        ({"certificate_key": "code.key"}, "MissingMandatoryParameter"),
+        ({"hash_algorithm": "SHA512"}, "MissingMandatoryParameter"),
         ({"module_version": "1"}, "CannotConvert"),
         ({"encoding": "nope"}, "ErrorUnknownEncoding"),
         ({"baseline": "nope"}, "ErrorBaseline"),
@@ -241,6 +246,12 @@ def test_the_engine_takes_what_was_written(
     assert said.stderr == ""
     assert said.returncode == 0
     assert sorted(said.stdout.split()) == sorted(result.commands)
+
+
+def test_an_address_is_no_catalogue(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no catalogue") as caught:
+        psexport.build("demo", tmp_path / "X")  # type: ignore[arg-type]
+    assert caught.value.target == "catalogue"
 
 
 def test_an_address_is_no_session(tmp_path: Path) -> None:

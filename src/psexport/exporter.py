@@ -170,6 +170,13 @@ def build(
 
     The other parameters, the result and the errors are :func:`export`'s.
     """
+    if not isinstance(catalogue, Catalogue):
+        raise UsageError(
+            f"{catalogue!r} is no catalogue",
+            id="CannotConvertArgumentNoMessage",
+            target="catalogue",
+            hint="Capture one first: psexport.capture(session).",
+        )
     order = Order(
         output_module=os.fspath(output_module),
         command_name=texts(command_name),

@@ -81,10 +81,19 @@ class Order:
 
 
 def texts(given: str | Iterable[str] | None) -> tuple[str, ...] | None:
-    """Return one text or several as a tuple."""
+    """Return one text or several as a tuple.
+
+    :raises UsageError: something else than text is among them.
+    """
     if given is None:
         return None
-    return (given,) if isinstance(given, str) else tuple(given)
+    if not isinstance(given, Iterable):
+        _refuse(given, "it is no text", "Give a text, or a list of texts.")
+    several = (given,) if isinstance(given, str) else tuple(given)
+    for one in several:
+        if not isinstance(one, str):
+            _refuse(one, "it is no text", "Give a text, or a list of texts.")
+    return several
 
 
 def arguments(given: Argument) -> tuple[Argument, ...] | None:

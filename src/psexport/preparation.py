@@ -92,8 +92,27 @@ def _check_words(order: Order) -> None:
             Wildcard(pattern)  # complains of what is none
 
 
+def _check_unsigned(order: Order) -> None:
+    """Refuse what says how to sign where nothing is signed: somebody expects it."""
+    for name, given in (
+        ("TimestampServer", order.timestamp_server),
+        ("CertificateKey", order.certificate_key),
+        ("CertificatePasswordFile", order.certificate_password_file),
+        ("IncludeChain", order.include_chain != "NotRoot"),
+        ("HashAlgorithm", order.hash_algorithm != "SHA256"),
+    ):
+        if given:
+            raise UsageError(
+                f"-{name} says how to sign, and without -Certificate nothing is signed",
+                id="MissingMandatoryParameter",
+                target="Certificate",
+                hint=f"Give -Certificate too, or leave -{name} out.",
+            )
+
+
 def _seal(order: Order, encoding: TextEncoding, prompt: Prompt | None) -> Seal | None:
     if order.certificate is None:
+        _check_unsigned(order)
         return None
     from .authenticode import require_signable_encoding
 
