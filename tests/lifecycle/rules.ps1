@@ -41,6 +41,41 @@ Runspaces.PSSession Runspaces.PowerShellProcessInstance
 # Of the commands that the runtime calls, the parameters that 5.1 does not have.
 $newParameters = 'Parallel', 'ProgressAction', 'AsByteStream', 'NullTerminated', 'HostName'
 
+# Numbers as 5.1 writes them: no 1u, 1y, 1s, 1n, 0b1.
+$oldNumber = '^-?(0x[0-9a-f]+|[0-9]*\.?[0-9]*(e[-+]?[0-9]+)?)[dl]?([kmgtp]b)?$'
+# Methods and how many arguments they are called with, each looked up in the reference
+# of .NET Framework 4.5 or of Windows PowerShell 5.1. One that is new here is looked up
+# before it is added: of many, .NET has more overloads now.
+$oldMethods = -split @'
+Add/1 AddArgument/1 AddCommand/1 AddMilliseconds/1 AddParameter/2 AddRange/1 AddScript/2
+add_DataAdded/1 add_InvocationStateChanged/1 BeginInvoke/5 BeginStop/2 Call/2 Call/3
+Clear/0 CloseAsync/0 Compile/0 Complete/0 Contains/1 ContainsKey/1 Convert/2 Create/0
+Create/1 CreateOutOfProcessRunspace/2 CreateRunspace/1 Dispose/0 EndsWith/1 Equals/2
+Escape/1 Exists/1 GetApplicationPrivateData/0 GetBaseException/0 GetCommandLineArgs/0
+GetCommands/3 GetEnvironmentVariables/0 GetMethod/1 GetMethod/2 GetMethods/0
+GetParameters/0 GetType/0 GetValue/1 GetVariable/1 Invoke/0 Invoke/2 Lambda/3
+MakeGenericMethod/2 MakeGenericType/1 MakeGenericType/3 Max/2 Min/2 new/0 new/1 new/2
+new/4 Open/0 OpenAsync/0 Parameter/2 PromptForCredential/4 Property/2 ReferenceEquals/2
+Remove/1 Remove/2 RemoveAt/1 Set/2 Sleep/1 Sort/1 Split/1 StartsWith/2 SubscribeEvent/7
+Substring/1 ThrowTerminatingError/1 ToArray/0 ToString/2 ToUpperInvariant/0 Trim/1
+TrimEnd/0 TrimEnd/1 TrimEnd/2 TryParse/2 TryTake/2 UnsubscribeEvent/1 WaitOne/1
+WriteDebug/1 WriteError/1 WriteInformation/1 WriteObject/2 WriteProgress/1
+WriteVerbose/1 WriteWarning/1
+'@
+# Commands of 5.1 and their parameters, in the same way.
+$oldCommands = @{
+    'Microsoft.PowerShell.Core\Export-ModuleMember' = 'Function', 'Alias'
+    'Microsoft.PowerShell.Core\Get-PSSession' = @()
+    'Microsoft.PowerShell.Core\Import-Module' = 'Name', 'ErrorAction'
+    'Microsoft.PowerShell.Core\Invoke-Command' = @()
+    'Microsoft.PowerShell.Core\Remove-PSSession' = @('Session')
+    'Microsoft.PowerShell.Core\Set-StrictMode' = @('Off')
+    'Microsoft.PowerShell.Utility\Set-Alias' = 'Name', 'Value', 'Scope'
+    'Microsoft.PowerShell.Utility\Write-Information' = @('Tags')
+    'Microsoft.PowerShell.Utility\Write-Verbose' = @()
+    'Microsoft.PowerShell.Utility\Write-Warning' = @('WarningAction')
+}
+
 $automatic = -split @'
 args ConsoleFileName error event EventArgs EventSubscriber ExecutionContext false foreach
 home host input LastExitCode matches MyInvocation NestedPromptLevel PID profile
@@ -64,7 +99,15 @@ foreach ($file in $Path) {
     $own = @($all | Where-Object { $_ -is "$language.FunctionDefinitionAst" })
 
     if ($Edition) {
+        $before = 'NewLine'
         foreach ($token in $tokens) {
+            if ("$($token.Kind)" -eq 'Pipe' -and "$before" -eq 'NewLine') {
+                Say $token.Extent 'a line that starts with |'
+            }
+            if ("$($token.Kind)" -ne 'Comment') { $before = $token.Kind }
+            if ("$($token.Kind)" -eq 'Number' -and $token.Text -notmatch $oldNumber) {
+                Say $token.Extent "number $($token.Text)"
+            }
             if ("$($token.Kind)" -in $newTokens -and -not ("$($token.Kind)" -eq 'Ampersand' -and
                     $token.TokenFlags -band 'SpecialOperator')) { Say $token.Extent $token.Kind }
             if ($token -is "$language.StringExpandableToken" -and
@@ -81,6 +124,29 @@ foreach ($file in $Path) {
             }
             if ($node -is "$language.MemberExpressionAst" -and $node.NullConditional) {
                 Say $node.Extent '?.'
+            }
+            if ($node -is "$language.InvokeMemberExpressionAst") {
+                $method = "$($node.Member.Value)/$($node.Arguments.Count + 0)"
+                if ($method -notin $oldMethods) { Say $node.Extent "method $method" }
+                if ($node.GenericTypeArguments) { Say $node.Extent 'type arguments' }
+            }
+            if ($node -is "$language.BinaryExpressionAst" -and
+                "$($node.Operator)" -eq 'DotDot' -and
+                $node.Left -is "$language.StringConstantExpressionAst") {
+                Say $node.Extent 'range of characters'
+            }
+            if ($node -is "$language.CommandAst" -and
+                $node.GetCommandName() -match '\\') {
+                $command = $node.GetCommandName()
+                if (-not $oldCommands.ContainsKey($command)) {
+                    Say $node.Extent "command $command"
+                }
+                foreach ($element in $node.CommandElements) {
+                    if ($element -is "$language.CommandParameterAst" -and
+                        $element.ParameterName -notin $oldCommands[$command]) {
+                        Say $element.Extent "$command -$($element.ParameterName)"
+                    }
+                }
             }
             if ($node -is "$language.CommandParameterAst" -and
                 $node.ParameterName -in $newParameters) {

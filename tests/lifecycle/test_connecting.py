@@ -205,6 +205,45 @@ def test_a_redirection_to_http_is_not_followed(tmp_path: Path) -> None:
     ) == ["none", "none", "PSExportUnsafeRedirection", "http://other/ps"]
 
 
+#: The export, the session there is: its address, and whether they are the same.
+SAME = [
+    # New-PSSession -ComputerName tells the scheme's own port, and goes to 5985.
+    ("winrm://srv", "@{ ComputerName = 'srv'; Port = 0 }", True),
+    ("winrm://srv", "@{ ComputerName = 'srv'; Port = 5985 }", True),
+    ("winrms://srv", "@{ ComputerName = 'srv'; Port = 0; Scheme = 'https' }", True),
+    ("winrms://srv", "@{ ComputerName = 'srv'; Port = 0 }", False),
+    ("winrm://srv:81", "@{ ComputerName = 'srv'; Port = 0 }", False),
+    ("winrm://srv:81", "@{ ComputerName = 'srv'; Port = 81 }", True),
+    ("winrm://srv", "@{ ComputerName = 'srv'; Port = 81 }", False),
+    ("winrm://srv", "@{ ComputerName = 'other'; Port = 0 }", False),
+    ("https://srv/ps", "[uri] 'https://srv/ps'", True),
+    ("https://srv/ps", "[uri] 'https://srv/other'", False),
+]
+
+
+def test_a_session_to_the_same_endpoint_is_known(tmp_path: Path) -> None:
+    script = """
+        $session = New-ProcessSession
+        $field = $session.Runspace.GetType().GetField('_connectionInfo',
+            'Instance, NonPublic')
+        """
+    for number, (spec, address, _) in enumerate(SAME):
+        home = tmp_path / str(number)
+        home.mkdir()
+        module = write_module(home, parse(spec))
+        script += f"""
+        $has = {address}
+        $has = if ($has -is [uri]) {{
+            [System.Management.Automation.Runspaces.WSManConnectionInfo]::new($has)
+        }} else {{ [System.Management.Automation.Runspaces.WSManConnectionInfo] $has }}
+        $field.SetValue($session.Runspace, $has)
+        $far = Import-Module '{module}' -PassThru
+        & $far {{ Test-PSExportEndpoint $args[0] }} $session
+        """
+    found = run(script, tmp_path)
+    assert found == [str(same) for *_, same in SAME]
+
+
 def failure(code: int) -> str:
     kind = "System.Management.Automation.Remoting.PSRemotingTransportException"
     return f"(& {{ $e = [{kind}]::new('no'); $e.ErrorCode = {code}; $e }})"
@@ -290,6 +329,29 @@ def test_a_secret(tmp_path: Path) -> None:
     assert len(lines) == 7
 
 
+def test_a_vault_that_is_only_installed_is_found(tmp_path: Path) -> None:
+    name = "Microsoft.PowerShell.SecretManagement"
+    installed = tmp_path / "modules" / name
+    installed.mkdir(parents=True)
+    (installed / f"{name}.psm1").write_text(
+        "function Get-Secret { [CmdletBinding()] param($Name)"
+        " New-Object pscredential vault, (ConvertTo-SecureString x -AsPlainText -Force)"
+        " }",
+        "utf-8",
+    )
+    module = write_module(tmp_path, parse("winrm://admin@srv"), secret="srv")
+    lines = calls(
+        module,
+        f"""
+        $sign = [IO.Path]::PathSeparator
+        $env:PSModulePath = '{installed.parent}' + $sign + $env:PSModulePath
+        Import-Module $Module
+        $null = far 1 6>$null
+        """,
+    )
+    assert ["-Credential:credential of vault" in line for line in lines] == [True]
+
+
 def test_no_secret_of_the_export_is_in_the_files(tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("correct horse")
@@ -320,3 +382,42 @@ def test_a_local_powershell_that_is_none(tmp_path: Path) -> None:
     )
     assert said[0::2] == ["PSExportNoSession", "PSExportNoSession", "0"]
     assert "directory. Name another: Import-Module Far -Force" in said[1]
+
+
+def test_the_line_of_windows_powershell(tmp_path: Path) -> None:
+    """There is no list of arguments in .NET Framework, and a -Version in the line."""
+    module = write_module(tmp_path)
+    assert run(
+        r"""
+        $settings = @{ Path = 'pwsh'; Arguments = '-a', 'b c', 'd"e', 'f\"g\' }
+        $far = Import-Module $Module -PassThru -ArgumentList $settings
+        $start = [pscustomobject] @{ FileName = 'C:\v1.0\powershell.exe'
+            Arguments = '-Version 5.1 -s -NoLogo -NoProfile' }
+        & $far { Set-PSExportStart $args[0] } $start
+        $start.FileName
+        $start.Arguments
+        $start.Arguments = '-s'
+        $settings = @{ Arguments = $null }
+        $far = Import-Module $Module -Force -PassThru -ArgumentList $settings
+        & $far { Set-PSExportStart $args[0] } $start
+        $start.Arguments
+        """,
+        module,
+    ) == ["pwsh", r'-s -NoLogo -NoProfile "-a" "b c" "d\"e" "f\\\"g\\"', "-s"]
+
+
+def test_windows_powershell_gets_its_own_modules(tmp_path: Path) -> None:
+    module = write_module(tmp_path)
+    assert run(
+        r"""
+        foreach ($path in 'powershell.exe', 'C:\v1.0\powershell', 'pwsh', '/bin/pwsh') {
+            $start = [Diagnostics.ProcessStartInfo]::new()
+            $start.ArgumentList.Add('-s')
+            $settings = @{ Path = $path }
+            $far = Import-Module $Module -Force -PassThru -ArgumentList $settings
+            & $far { Set-PSExportStart $args[0] } $start
+            $start.EnvironmentVariables.ContainsKey('PSModulePath')
+        }
+        """,
+        module,
+    ) == ["False", "False", "True", "True"]

@@ -247,3 +247,20 @@ def test_aliases_that_a_shell_does_not_let_go_of(tmp_path: Path) -> None:
         """,
         module,
     ) == ["0", "0", str(len(names))]
+
+
+def test_where_the_policy_does_not_trust_it(tmp_path: Path) -> None:
+    """It says so at the import; else commands were there of which none works."""
+    module = write_module(tmp_path)
+    assert run(
+        """
+        $ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'
+        try { Import-Module $Module } catch { "$_" }
+        "$(Get-Command Invoke-Far -ListImported -ErrorAction Ignore)"
+        """,
+        module,
+    ) == [
+        "The module Far cannot run in ConstrainedLanguage mode. Export it again with"
+        " -Certificate, signed by whom the policy of this computer trusts.",
+        "",
+    ]

@@ -45,6 +45,15 @@ BAD = [
     ("1 | ForEach-Object -Parallel { 1 }", "-Parallel"),
     ("[semver] '1.0.0'", "type semver"),
     ("[System.Text.Json.JsonDocument]::Parse('1')", "type System.Text.Json"),
+    ("Get-A\n    | Get-B", "starts with |"),
+    ("1u", "number 1u"),
+    ("0b11", "number 0b11"),
+    ("'a'..'c'", "range of characters"),
+    ("'a'.Contains('A', 'OrdinalIgnoreCase')", "method Contains/2"),
+    ("[Math]::Clamp(1, 2, 3)", "method Clamp/3"),
+    ("[array]::Empty[int]()", "type arguments"),
+    ("Microsoft.PowerShell.Utility\\Get-Uptime", "command Microsoft"),
+    ("Microsoft.PowerShell.Core\\Import-Module a -SkipEditionCheck", "-SkipEdition"),
     ("if (", "Missing"),
 ]
 

@@ -21,6 +21,14 @@
 param([object] $PSSessionOverride, [object] $PSSessionOptionOverride)
 # Here each module has its own settings.
 
+# Where the policy of a computer (AppLocker, App Control) does not trust this file, every
+# other line fails, but does not end the import.
+if ("$($ExecutionContext.SessionState.LanguageMode)" -ne 'FullLanguage') {
+    throw "The module $($script:PSExport.Name) cannot run in " +
+        "$($ExecutionContext.SessionState.LanguageMode) mode. Export it again with " +
+        '-Certificate, signed by whom the policy of this computer trusts.'
+}
+
 # The strict mode and defaults of whoever imports this are for their code.
 Microsoft.PowerShell.Core\Set-StrictMode -Off
 $script:PSDefaultParameterValues = @{}
@@ -1476,11 +1484,13 @@ function Test-PSExportEndpoint {
             $want['ConnectionUri'].TrimEnd('/')
     }
     $scheme = 'http'
-    $port = 5985
-    if ($want['UseSSL']) { $scheme = 'https'; $port = 5986 }
-    if ($want['Port']) { $port = $want['Port'] }
+    # Of a session that was made without a port, PowerShell tells the one of its scheme,
+    # but goes to the one of WS-Management.
+    $ports = 5985, 80
+    if ($want['UseSSL']) { $scheme = 'https'; $ports = 5986, 443 }
+    if ($want['Port'] -and $want['Port'] -ne $ports[0]) { $ports = @($want['Port']) }
     $has.ComputerName -eq $want['ComputerName'] -and $has.Scheme -eq $scheme -and
-        [int] $has.Port -in 0, $port
+        [int] $has.Port -in $ports
 }
 
 
@@ -1681,7 +1691,8 @@ function Get-PSExportWSManError {
             "of the host instead: Import-Module $($script:PSExport.Name) -Force " +
             "-ArgumentList @{ HostName = '...'; UserName = '...' }, or import the module " +
             'with a session of your own.'
-    } elseif ($code -in 5, 1326, 1327, 1330, 1331, 1385, 1909) {
+    } elseif ($code -in 5, 86, 1326, 1327, 1328, 1329, 1330, 1331, 1385, 1793, 1907, 1909,
+        0x8007052E, 0x8009030C) {
         # Access denied, and Windows' ways to refuse a log on.
         $category = 'AuthenticationError'
         $hint = 'The user, the password or the right to use the endpoint is wrong. It is ' +
@@ -1787,15 +1798,7 @@ function New-PSExportProcess {
     try {
         $made.Process =
             [System.Management.Automation.Runspaces.PowerShellProcessInstance]::new()
-        $start = $made.Process.Process.StartInfo
-        if ($endpoint['Path']) { $start.FileName = $endpoint['Path'] }
-        # PowerShell 7 gives a list, Windows PowerShell a line.
-        if ($start.psobject.Properties['ArgumentList'] -and $start.ArgumentList.Count) {
-            foreach ($one in $endpoint['Arguments']) { $start.ArgumentList.Add($one) }
-        } else {
-            $start.Arguments += -join ($endpoint['Arguments'] | & { process {
-                        if ($_) { ' "' + $_ + '"' } } })
-        }
+        Set-PSExportStart $made.Process.Process.StartInfo
         $made.Runspace =
             [runspacefactory]::CreateOutOfProcessRunspace($null, $made.Process)
         $made.Runspace.OpenAsync()
@@ -1820,6 +1823,35 @@ function New-PSExportProcess {
         if (-not $opened) { Close-PSExportRunspace $made }
     }
     $made
+}
+
+
+function Set-PSExportStart {
+    <#
+    .SYNOPSIS
+    Which program a local session runs in, and what it is started with.
+    #>
+    [CmdletBinding()]
+    param([object] $Start)
+    $endpoint = $script:PSExport.Endpoint
+    if ($endpoint['Path']) { $Start.FileName = $endpoint['Path'] }
+    if ($PSVersionTable['PSEdition'] -eq 'Core' -and
+        $endpoint['Path'] -match '(^|[\\/])powershell(\.exe)?$') {
+        # Else Windows PowerShell would take modules of PowerShell 7 for its own.
+        $Start.EnvironmentVariables.Remove('PSModulePath')
+    }
+    # PowerShell 7 gives a list, Windows PowerShell a line.
+    if ($Start.psobject.Properties['ArgumentList'] -and $Start.ArgumentList.Count) {
+        foreach ($one in $endpoint['Arguments']) { $Start.ArgumentList.Add($one) }
+        return
+    }
+    # With its own -Version before the rest, a pwsh would say its version and end.
+    $line = "$($Start.Arguments)" -replace '^\s*-Version\s+\S+\s*'
+    foreach ($one in $endpoint['Arguments']) {
+        # Backslashes mean themselves, but before a quotation mark, as at the end.
+        $line += ' "' + ($one -replace '(\\*)"', '$1$1\"' -replace '(\\+)$', '$1$1') + '"'
+    }
+    $Start.Arguments = $line
 }
 
 
@@ -1908,6 +1940,12 @@ function Get-PSExportSecret {
     param([string] $Name)
     try {
         $command = Get-PSExportCommand 'Get-Secret'
+        if (-not $command) {
+            # What is only installed is not found that way, and nothing is imported.
+            Microsoft.PowerShell.Core\Import-Module -ErrorAction Ignore `
+                -Name Microsoft.PowerShell.SecretManagement
+            $command = Get-PSExportCommand 'Get-Secret'
+        }
         if (-not $command) { throw 'there is no Get-Secret here.' }
         $found = & $command -Name $Name -ErrorAction Stop
         if ($found -is [securestring]) {
