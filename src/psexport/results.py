@@ -30,7 +30,8 @@ class ExportResult:
     """A module that was made.
 
     :ivar module: the module's folder, absolute.
-    :ivar files: what was written, in the order of their names.
+    :ivar files: what was written: the folder's own files by name, then those in
+        folders within it.
     :ivar commands: names of the commands that the module has as functions.
     :ivar aliases: names of the aliases that it has.
     :ivar formats: names of the types that it has views for.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -81,6 +82,8 @@ def test_json_of_signing(folder: Path) -> None:
     assert (code, stderr) == (0, "")
     signed = json.loads(stdout)
     assert [Path(file["path"]).name for file in signed["files"]] == ["a.ps1"]
+    hashed = hashlib.sha256((folder / "a.ps1").read_bytes()).hexdigest()
+    assert signed["files"][0]["sha256"] == hashed
 
 
 @pytest.mark.parametrize(

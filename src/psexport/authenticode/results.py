@@ -168,6 +168,7 @@ class Verification:
 class SignedFile:
     """A file that was signed and verified on the disk.
 
+    :ivar sha256: hash of the file's bytes, hexadecimal in lower case.
     :ivar replaced: whether the file had a signature before.
     :ivar signature: what the verifier found in the file after it was written. Whether
         this machine trusts the signer was not asked.

@@ -255,7 +255,7 @@ def _verified(plan: Replacement, code_page: str | None) -> SignedFile:
     return SignedFile(
         path=str(plan.path),
         length=len(data),
-        sha256=hashlib.sha256(data).hexdigest().upper(),
+        sha256=hashlib.sha256(data).hexdigest(),
         replaced=replaced,
         signature=require_signed(data, str(plan.path), code_page=code_page),
     )

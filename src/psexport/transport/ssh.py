@@ -21,36 +21,41 @@ from .outofproc import OutOfProcessSession
 #: ssh's exit code for its own failures; any other one is the subsystem's.
 _OWN_FAILURE = 255
 
-#: What ssh says (it is not translated), where that is, what it means, what helps.
+#: What ssh says (it is not translated), its id, where it is, what it means, what helps.
 _FAILURES = tuple(
-    (re.compile(pattern, re.IGNORECASE), phase, message, hint)
-    for pattern, phase, message, hint in (
+    (re.compile(pattern, re.IGNORECASE), id, phase, message, hint)
+    for pattern, id, phase, message, hint in (
         (
             r"could not resolve hostname|name or service not known",
+            "ErrorHostNotFound",
             "resolve",
             "the name of the host is not known",
             "check the name, or your ssh configuration",
         ),
         (
             r"connection refused",
+            "ErrorHostUnreachable",
             "connect",
             "the host refuses connections",
             "check that sshd runs there, and the port",
         ),
         (
             r"connection timed out|no route to host|network is unreachable",
+            "ErrorHostUnreachable",
             "connect",
             "the host cannot be reached",
             "check the network, the address and the port",
         ),
         (
             r"kex_exchange_identification|banner exchange",
+            "ErrorSessionOpen",
             "connect",
             "no ssh server answers there, or it hangs up at once",
             "check the port, and the log of sshd there",
         ),
         (
             r"remote host identification has changed",
+            "ErrorSessionOpen",
             "connect",
             "the host's key is not the one that is known: another host may be "
             "answering in its place",
@@ -59,12 +64,14 @@ _FAILURES = tuple(
         ),
         (
             r"host key verification failed|no .* host key is known",
+            "ErrorSessionOpen",
             "connect",
             "the host's key is unknown",
             "log on once with ssh to accept the key, if you trust it",
         ),
         (
             r"bad permissions|unprotected private key|invalid format|load key",
+            "ErrorSessionOpen",
             "logon",
             "the private key cannot be used",
             "check the file of -KeyFilePath, and that only you may read it",
@@ -72,12 +79,14 @@ _FAILURES = tuple(
         (
             r"permission denied|too many authentication failures"
             r"|no more authentication methods",
+            "ErrorLogonFailed",
             "logon",
             "the host does not let you log on",
             "check the user name and the key (-KeyFilePath), or load it into ssh-agent",
         ),
         (
             r"subsystem request failed",
+            "ErrorSessionOpen",
             "open",
             "the host has no such ssh subsystem",
             "add 'Subsystem powershell /path/to/pwsh -sshs -NoLogo' to its "
@@ -85,6 +94,7 @@ _FAILURES = tuple(
         ),
         (
             r"bad configuration option|command-line line|unknown option",
+            "ErrorSessionOpen",
             "connect",
             "ssh does not know an option",
             "check -Options, and your ssh configuration",
@@ -163,7 +173,7 @@ def _explained(
     connection: Connection, code: int | None, words: str
 ) -> TransportError | None:
     """What ssh's exit code and last words mean; ``None`` if they are not ssh's own."""
-    for pattern, phase, message, hint in _FAILURES:
+    for pattern, id, phase, message, hint in _FAILURES:
         # sshd's refusal of a subsystem may end in another code than ssh's own.
         if pattern.search(words) and (code in (_OWN_FAILURE, 1) or code is None):
             # The line that says it; what was found may also stand across lines.
@@ -173,7 +183,7 @@ def _explained(
                 message = f"there is no private key {connection.key_file}"
             return TransportError(
                 f"{message} ({said.strip(' @')})",
-                id="ErrorSessionOpen",
+                id=id,
                 phase=phase,
                 target=connection.host,
                 hint=hint,
