@@ -84,7 +84,11 @@ def test_the_users_modules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @POSIX
 @pytest.mark.parametrize(
-    "spec", ["", " ", "/", "a\nb", "a\0b", "C:\\Modules\\x", "./#>", "./X?", "\udcff"]
+    "spec",
+    [
+        *("", " ", "/", "a\nb", "a\0b", "C:\\Modules\\x", "./#>", "./X?", "\udcff"),
+        "winrms://server01",
+    ],
 )
 def test_what_names_no_module(spec: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -45,6 +45,9 @@ def module_folder(spec: str, environ: Mapping[str, str] | None = None) -> Path:
     """
     if not spec.strip() or any(character < " " for character in spec):
         raise _no_module(spec)
+    # With -HostName and its like, an address of a session too many is taken for this.
+    if re.match(r"[A-Za-z]\w*://", spec):
+        raise _no_module(spec)
     if os.sep == "/":  # PowerShell takes both there
         spec = spec.replace("\\", "/")
         if re.match(r"[A-Za-z]:", spec):
