@@ -43,6 +43,7 @@ def test_an_answer_becomes_a_catalogue() -> None:
         failure("Cannot invoke method.", "MethodInvocationNotSupported"),
         [*output(piece([command("a")]))[:1], *failure("It stopped in the middle")],
         [Record(Stream.STATE, b"", PipelineState.STOPPED)],
+        [Record(Stream.ERROR, error_record("It does not take that")), *output()],
     ],
 )
 def test_a_host_that_fails_at_it_is_asked_with_commands(answer: list[Record]) -> None:

@@ -80,12 +80,12 @@ _NEWER_TOKENS = {
     "Using",
 }
 _COMMANDS = {
-    "Get-Command",
-    "Get-FormatData",
-    "Get-Help",
-    "Get-Module",
-    "Import-Module",
-    "Set-StrictMode",
+    "Microsoft.PowerShell.Core\\Get-Command",
+    "Microsoft.PowerShell.Core\\Get-Help",
+    "Microsoft.PowerShell.Core\\Get-Module",
+    "Microsoft.PowerShell.Core\\Import-Module",
+    "Microsoft.PowerShell.Core\\Set-StrictMode",
+    "Microsoft.PowerShell.Utility\\Get-FormatData",
 }
 _TYPES = frozenset(
     """
@@ -110,10 +110,11 @@ _TYPES = frozenset(
 #: a property that is not there is null.
 _METHODS = frozenset(
     """
-    Append() Close() CompleteArgument() ContainsKey() GetBaseException() GetBytes()
-    GetCommand() GetCommands() GetCustomAttributes() GetElementType() GetField()
+    AddRange() Append() Clear() Close() CompleteArgument() ContainsKey()
+    GetBaseException() GetBytes() GetCommand() GetCommands() GetCustomAttributes()
+    GetElementType() GetField()
     GetFullScript() GetHelpContent() GetInterface() GetProperty() GetType() GetValue()
-    IsDefined() IsMatch() Match() Remove() RemoveAt() Replace() Substring() ToArray()
+    IsDefined() IsMatch() Match() Remove() Replace() Substring() ToArray()
     ToString() Trim() TrimEnd() Write() [Activator]::CreateInstance()
     [Enum]::GetNames() [Environment]::UserName
     [Globalization.CultureInfo]::InvariantCulture
@@ -210,6 +211,70 @@ def test_nothing_stays_behind(pwsh: str) -> None:
         fetch(opened, "*", "no-such-command", wants_views=True, wants_help=True)
         assert run(opened, _TRACES) == before
         assert "errors 0" in before
+
+
+def test_errors_of_the_session_stay_where_a_list_is_full(pwsh: str) -> None:
+    with session(pwsh) as opened:
+        run(opened, 'foreach ($n in 1..300) { try { throw "no $n" } catch { } }')
+        errors = "$Error -join '|'"
+        before = run(opened, errors)
+        fetch(opened, "Get-*", "no-such-command")
+        assert run(opened, errors) == before
+
+
+_SHORT_NAMES = (
+    "Get-Command Get-Help Get-Module Get-FormatData Import-Module Set-StrictMode"
+)
+
+
+@pytest.mark.parametrize(
+    "declare",
+    ["function global:{0} {{ $global:ran += '{0}' }}", "Set-Alias {0} Test-Other"],
+)
+def test_what_else_the_session_calls_by_these_names(pwsh: str, declare: str) -> None:
+    wanted = {"wants_views": True, "wants_help": True}
+    with session(pwsh) as opened:
+        run(opened, "function Test-Other { $global:ran += 'other' }")
+        before = fetch(opened, "Test-*", "Get-Date", **wanted)
+        run(opened, "; ".join(map(declare.format, _SHORT_NAMES.split())))
+        after = fetch(opened, "Test-*", "Get-Date", **wanted)
+        assert run(opened, "'ran: ' + $global:ran") == ["ran: "]
+    assert after == before
+    assert len(after.views) > 50
+
+
+def test_commands_that_the_session_keeps_to_itself(pwsh: str) -> None:
+    with session(pwsh) as opened:
+        run(
+            opened,
+            """function Test-Own { }; function Test-All { }; Set-Alias own Test-All
+            foreach ($one in $ExecutionContext.InvokeCommand.GetCommands(
+                '*own', 'Alias, Function', $true)) { $one.Visibility = 'Private' }""",
+        )
+        for names in (("Test-Own", "own", "Test-All"), ("Test-[OA]*", "ow*")):
+            mine = fetch(opened, *names)
+            assert [c.name for c in mine.commands] == ["Test-All"]
+            assert_same(mine, by_commands(opened, *names))
+
+
+def test_numbers_are_the_same_in_all_languages(pwsh: str) -> None:
+    with session(pwsh) as opened:
+        run(
+            opened,
+            """$other = [cultureinfo]::InvariantCulture.Clone()
+            $other.NumberFormat.NegativeSign = '~'
+            $other.NumberFormat.NumberDecimalSeparator = ','
+            [cultureinfo]::DefaultThreadCurrentCulture = $other
+            [cultureinfo]::CurrentCulture = $other
+            function Test-Range { param([ValidateRange(-1, 5)] $A,
+                [ValidateRange(-1.5d, 2.5d)] $B, [ValidateRange(-1.5, 2.5)] $C) }""",
+        )
+        (command,) = fetch(opened, "Test-Range").commands
+    assert [p.validations[0].arguments for p in command.parameters] == [
+        ("System.Int32", "-1", "5"),
+        ("System.Decimal", "-1.5", "2.5"),
+        ("System.Double", "-1.5", "2.5"),
+    ]
 
 
 @pytest.mark.parametrize("local", ["$true", "$false"])
@@ -358,6 +423,36 @@ def test_a_module_that_is_not_there(opened: Session) -> None:
     assert compact.fetch(opened, request, FULL, events.append)
     problems = [e.skipped for e in events if isinstance(e, Problem)]
     assert [p.name for p in problems] == ["No.Such"]
+
+
+_ALIASES = """
+function Get-Item { param([int] $Mine, [Parameter(Mandatory)] $Other) }
+Set-Alias one two
+Set-Alias two Get-Item
+Set-Alias date Get-Date
+Set-Alias every '*'
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "types"),
+    [
+        (("one", "date"), CommandType.DEFAULT),
+        (("one", "two", "gi"), CommandType.ALIAS),
+        (("*",), CommandType.ALIAS),
+        (("*",), CommandType.DEFAULT),
+    ],
+)
+def test_both_roads_tell_the_same_of_aliases(
+    pwsh: str, names: tuple[str, ...], types: CommandType
+) -> None:
+    """Of commands that are not asked for, or hide others, or lead everywhere."""
+    with session(pwsh) as opened:
+        run(opened, _ALIASES)
+        mine = fetch(opened, *names, types=types)
+    with session(pwsh) as opened:
+        run(opened, _ALIASES)
+        assert_same(mine, by_commands(opened, *names, types=types))
 
 
 # ---- Random declarations

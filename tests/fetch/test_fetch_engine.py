@@ -170,6 +170,25 @@ def test_a_restricted_endpoint(pwsh: str, tmp_path: Path, runspaces: int) -> Non
     assert catalogue.views
 
 
+def test_a_command_that_the_host_cannot_describe(pwsh: str, tmp_path: Path) -> None:
+    """It costs itself its parameter sets, and nobody else."""
+    broken = """@{ Name = 'Get-Broken'; ScriptBlock = { [No()] param($x) } },
+        @{ Name = 'Get-Uptime2'"""
+    text = _CONFIGURATION.replace("@{\n        Name = 'Get-Uptime2'", broken)
+    text = text.replace(
+        "VisibleFunctions = ",
+        "VisibleFunctions = 'Get-Broken', ",
+    )
+    file = tmp_path / "broken.pssc"
+    file.write_text(text, encoding="utf-8")
+    with session(pwsh, "-ConfigurationFile", str(file)) as opened:
+        catalogue, _ = fetch(opened, FetchRequest(wants_views=False))
+    by_detail = {c.name: c.detail for c in catalogue.commands if c.parameters}
+    assert {"Get-Uptime2", "Get-Date"} <= by_detail.keys()
+    assert set(by_detail.values()) == {Detail.SETS}
+    assert "Get-Broken" in {c.name for c in catalogue.commands}
+
+
 def test_a_module_that_is_there_but_not_loaded(pwsh: str) -> None:
     name = "Microsoft.PowerShell.Utility"
     for request in (

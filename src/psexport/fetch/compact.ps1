@@ -7,7 +7,8 @@
 # had to look into are imported in this session.
 #
 # docs/compact-road.md tells what is in the answer. Needs PowerShell 3 or later, and no
-# cmdlets but Get-Command, Get-Module, Import-Module, Get-FormatData and Get-Help.
+# cmdlets but Get-Command, Get-Module, Import-Module, Get-FormatData and Get-Help, which
+# are called by their full names: the host may have something else by the short ones.
 
 & {
     param(
@@ -20,12 +21,12 @@
         [string] $ClientVersion,        # of the PowerShell that will show the views
         [bool] $Help                    # whether to tell the help of the commands
     )
-    Set-StrictMode -Off
+    Microsoft.PowerShell.Core\Set-StrictMode -Off
     $ErrorActionPreference = 'Stop'
     $WarningPreference = $VerbosePreference = $DebugPreference = 'SilentlyContinue'
     $InformationPreference = $ProgressPreference = 'SilentlyContinue'
     $PSDefaultParameterValues = @{}
-    $errorsBefore = $Error.Count
+    $errorsBefore = $Error.ToArray()
     $invoke = $ExecutionContext.InvokeCommand
 
     # What follows are blocks in variables. Functions would be commands of the host
@@ -86,10 +87,10 @@
     # ---- Which commands --------------------------------------------------------------
 
     $import = {
-        param($what)
-        try { Import-Module @what -Global -DisableNameChecking }
+        param($it)
+        try { Microsoft.PowerShell.Core\Import-Module @it -Global -DisableNameChecking }
         catch {
-            $named = @($what.Values.ModuleName) + $what.Values
+            $named = @($it.Values.ModuleName) + $it.Values
             & $putTrouble 'problem' @($named -ne $null)[0] $_
         }
     }
@@ -99,7 +100,8 @@
         foreach ($one in $Module) {
             # A wildcard means what is imported already, here as in Get-Command.
             $is = $one -match '[*?[]' -or $one -eq 'Microsoft.PowerShell.Core'
-            if (-not ($is -or (Get-Module -Name $one))) { & $import @{ Name = $one } }
+            if (-not $is) { $is = Microsoft.PowerShell.Core\Get-Module -Name $one }
+            if (-not $is) { & $import @{ Name = $one } }
         }
         foreach ($one in $specifications) { & $import @{ FullyQualifiedName = $one } }
         if ($Module -or $specifications) { return }
@@ -125,15 +127,13 @@
             if ($whole -or $pattern -notmatch '[*?[]') { $rest.Name += @($pattern) }
             else {
                 # This way one kind of function brings the others along.
-                foreach ($one in $invoke.GetCommands($pattern, $types, $true)) {
-                    $is = $one.CommandType -band $types
-                    if ($is -and $one.Visibility -eq 'Public') { $one }
-                }
+                $invoke.GetCommands($pattern, $types, $true)
             }
         }
         if (-not $rest.Name) { return }
         $troubles = $null
-        Get-Command @rest -ErrorAction SilentlyContinue -ErrorVariable troubles
+        Microsoft.PowerShell.Core\Get-Command @rest -ErrorAction SilentlyContinue `
+            -ErrorVariable troubles
         foreach ($one in $troubles) {
             if ($one.CategoryInfo.Category -ne 'ObjectNotFound') {
                 & $putTrouble 'problem' $one.TargetObject $one
@@ -218,7 +218,7 @@
         $parameterNumbers = [Activator]::CreateInstance([Collections.Hashtable],
             [object[]] @([StringComparer]::Ordinal))
         $invariant = [Globalization.CultureInfo]::InvariantCulture
-        $formats = @{ Double = '{0:R}'; Single = '{0:R}'; DateTime = '{0:o}' }
+        $formats = @{ Double = 'R'; Single = 'R'; DateTime = 'o' }
         # Not public, or not there before PowerShell 6: then they are null.
         $where = [Reflection.BindingFlags] 'Instance, Public, NonPublic'
         $generator = [Management.Automation.ValidateSetAttribute].GetField(
@@ -333,11 +333,10 @@
                         if ($of -ne $most.GetType()) {
                             $of = ($least * 0 + $most * 0).GetType()
                         }
-                        $format = $formats[$of.Name]
-                        if ($format) {
-                            $least = [string]::Format($invariant, $format, $least)
-                            $most = [string]::Format($invariant, $format, $most)
-                        }
+                        # Some languages write even a minus in another way.
+                        $format = '{0:' + $formats[$of.Name] + '}'
+                        $least = [string]::Format($invariant, $format, $least)
+                        $most = [string]::Format($invariant, $format, $most)
                         $takes = $kind, $of.FullName, $least, $most
                     }
                     elseif ($rangeKind) {
@@ -383,8 +382,9 @@
 
     # ---- Help ------------------------------------------------------------------------
 
-    $mark = [regex] ('(?i)\.(synopsis|description|parameter|example|inputs|outputs|' +
-        'notes|link|externalhelp|forwardhelptargetname)\b')
+    # Turkish has two letters i.
+    $mark = [regex] ('(?i)' + ('\.(synopsis|description|parameter|example|inputs|out' +
+        'puts|notes|link|externalhelp|forwardhelptargetname)\b').Replace('i', '[iI]'))
     $commentBefore = [regex] '(<#((?!#>)[\s\S])*#>|(?m:^[ \t]*#[^\n]*\n)+)\s*\z'
     $helpFiles = @{}
 
@@ -467,7 +467,8 @@
             $what = [Management.Automation.WildcardPattern]::Escape($command.Name)
             if ($command.ModuleName) { $what = $command.ModuleName + '\' + $what }
             $category = $command.CommandType
-            $topic = @(Get-Help -Name $what -Category $category -ErrorAction Ignore)
+            $topic = @(Microsoft.PowerShell.Core\Get-Help -Name $what `
+                -Category $category -ErrorAction Ignore)
             # What PowerShell makes up from the syntax tells nothing new.
             if ($topic.Count -eq 1 -and
                 $topic[0].PSTypeNames -contains 'MamlCommandHelpInfo') {
@@ -503,8 +504,10 @@
         if ($Name -and [int] $types) {
             & $importModules
             $found = @(foreach ($one in & $findCommands) {
+                # A session may keep commands to itself.
+                $is = $one.Visibility -eq 'Public' -and $one.CommandType -band $types
                 $key = [string] $one.CommandType + $one.ModuleName + '\' + $one.Name
-                if (-not $seen[$key]) { $seen[$key] = $true; $one }
+                if ($is -and -not $seen[$key]) { $seen[$key] = $true; $one }
             })
         }
         & $put 'expect' ([string] $found.Count)
@@ -512,10 +515,11 @@
         if ($FormatTypeName) {
             $how = @{ TypeName = $FormatTypeName }
             # Without a version a host leaves out what old clients cannot read.
-            if ((Get-Command -Name Get-FormatData).Parameters['PowerShellVersion']) {
+            $asked = 'Microsoft.PowerShell.Utility\Get-FormatData'
+            if ($invoke.GetCommand($asked, 'Cmdlet').Parameters['PowerShellVersion']) {
                 $how.PowerShellVersion = $ClientVersion
             }
-            foreach ($one in Get-FormatData @how) {
+            foreach ($one in Microsoft.PowerShell.Utility\Get-FormatData @how) {
                 try { & $put 'view' (& $clixml $one) }
                 catch { & $putTrouble 'failed' $one.TypeName $_ }
                 if ($out.Length -gt 262144) { & $flush }
@@ -526,6 +530,8 @@
         & $flush
     }
     finally {
-        while ($Error.Count -gt $errorsBefore) { $Error.RemoveAt(0) }
+        # A full list forgets old errors for new ones, so it is put back as it was.
+        $Error.Clear()
+        $Error.AddRange($errorsBefore)
     }
 } @args

@@ -15,6 +15,7 @@ from contextlib import closing
 from functools import cache
 from importlib import resources
 
+from ..clixml import HostError
 from ..events import Message, OnEvent, Severity
 from ..model import Catalogue, Host
 from ..transport.base import Argument, Script, Session
@@ -29,7 +30,8 @@ def fetch(
     """Have a script on the host tell what the request wants.
 
     :param host: what the host said of itself; decides whether a script is sent.
-    :returns: ``None`` where this road is closed, so that the other must be taken.
+    :returns: ``None`` where this road is closed, so that the other must be taken: no
+        script is allowed, or what the host said to it was errors and nothing else.
     :raises RemoteError: the answer makes no sense
         (``ErrorMalformedDataFromRemoteCommand``), or there is nothing
         (``ErrorNoResultsFromRemoteEnd``).
@@ -39,16 +41,31 @@ def fetch(
         return None
     interview = Interview(session, on_event)
     reader = Reader(on_event)
-    answer = interview.ask(question(request), "the catalogue", on_error=reader.whisper)
+    complaints = pieces = 0
+
+    def complain(error: HostError) -> None:
+        nonlocal complaints
+        complaints += 1
+        reader.whisper(error)
+
+    answer = interview.ask(question(request), "the catalogue", on_error=complain)
     try:
         with closing(answer) as documents:
             for data in documents:
+                pieces += 1
                 reader.take(data)
     except PipelineError as refusal:
-        text = f"The host ran no script, so it is asked with commands: {refusal}"
-        interview.tell(Message(Severity.VERBOSE, text, refusal.id))
+        _tell_closed(interview, str(refusal), refusal.id)
+        return None
+    if complaints and not pieces:
+        _tell_closed(interview, "it did not even begin", "ErrorFromRemoteCommand")
         return None
     return reader.catalogue(request, host)
+
+
+def _tell_closed(interview: Interview, why: str, id: str) -> None:
+    text = f"The host ran no script, so it is asked with commands: {why}"
+    interview.tell(Message(Severity.VERBOSE, text, id))
 
 
 @cache

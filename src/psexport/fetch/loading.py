@@ -20,10 +20,11 @@ from .request import FetchRequest
 
 _WITH_SCRIPTS = frozenset({"FullLanguage", "ConstrainedLanguage"})
 
-# An exact name makes the host look for the module, as typing it would.
+# An exact name makes the host look for the module, as typing it would; an alias that
+# stands for a wildcard would import all modules that there are.
 _BEHIND_ALIASES = """
 Get-Command -CommandType Alias -ListImported |
-    Where-Object { -not $_.ResolvedCommand } |
+    Where-Object { -not $_.ResolvedCommand -and $_.Definition -notmatch '[*?[]' } |
     ForEach-Object { Get-Command -Name $_.Definition -ErrorAction Ignore } |
     Where-Object { $_.ModuleName -and -not (Get-Module -Name $_.ModuleName) } |
     ForEach-Object { Import-Module -Name $_.ModuleName -Global }

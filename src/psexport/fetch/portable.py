@@ -9,7 +9,7 @@ comes last, when all that it could cost is help.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -28,7 +28,7 @@ from ..transport.base import (
     Version,
 )
 from ..views import TypeViews
-from . import commands, help, views
+from . import commands, help, joining, views
 from .commands import Shown
 from .interview import Interview, PipelineError
 from .loading import load
@@ -42,7 +42,11 @@ MAX_UNREADABLE = 5_000
 
 #: A restricted endpoint's Get-Command takes no more names at once.
 _NAMES_AT_ONCE = 1_000
+#: Questions about the parameter sets that the first one left open.
+_MAX_MORE_QUESTIONS = 100
 _PROGRESS_EVERY = 25
+#: Types of commands that all hosts know and that have parameters of their own.
+_COMMON_TYPES = CommandType.FUNCTION | CommandType.FILTER | CommandType.CMDLET
 #: Types of commands that hosts of some versions do not know: first and last version.
 _VERSIONS = {CommandType.WORKFLOW: (3, 5), CommandType.CONFIGURATION: (4, 99)}
 #: Ids of what a host says when it cannot answer a question at all.
@@ -75,6 +79,8 @@ def fetch(
     # Where modules load by themselves, each runspace has loaded others.
     restricted = host.language_mode is None
     interview.together(tasks, at_once=len(tasks) if restricted else 1)
+    if request.wants_commands:
+        asker.sets_left()
     catalogue = asker.answers.catalogue(request, host)
     if request.wants_commands and request.wants_help:
         at_once = session.greeting.runspaces if restricted else 1
@@ -107,7 +113,7 @@ class _Answers:
         if not wanted:
             what = "Get-Command" if request.wants_commands else "Get-FormatData"
             raise _nothing(f"{what} on the host returned nothing")
-        merged = tuple(_with_sets(self.commands, self.sets))
+        merged = tuple(joining.with_sets(self.commands, self.sets))
         used = {command.module.lower() for command in merged}
         return Catalogue(
             host=host,
@@ -129,6 +135,7 @@ class _Asker:
         self._request = request
         self._types = types
         self._total: int | None = None
+        self._tells_sets = True
 
     def commands(self) -> None:
         """GET_COMMAND_METADATA."""
@@ -167,33 +174,67 @@ class _Asker:
 
     def sets(self) -> None:
         """``Get-Command -ShowCommandInfo``; no answer is an answer."""
-        request, found = self._request, self.answers.sets
+        request = self._request
         # What cannot be read here costs a command its sets, not its place.
         bad: list[Skipped] = []
+        modules = request.modules or tuple(s.name for s in request.full_modules)
+        for names in _chunks(request.names):
+            refusal = self._ask_sets(names, self._types, modules, bad)
+            if refusal is not None:
+                # A host may have stumbled over one of the commands, and can be asked
+                # for the others; or it knows no such question.
+                self._tells_sets = _may_be_one_command(refusal)
+                break
+        for one in bad:
+            text = f"The parameter sets of {one.name} cannot be read: {one.reason}"
+            self._interview.tell(Message(Severity.WARNING, text, one.id))
+
+    def sets_left(self) -> None:
+        """The parameter sets that :meth:`sets` did not get, asked for by name.
+
+        What an alias stands for need not be among what was asked for. And a command
+        that the host cannot describe costs it the whole answer: then it is asked for
+        half as many, until only such commands are left.
+        """
+        names = joining.without_sets(self.answers.commands, self.answers.sets)
+        types = (self._types | _COMMON_TYPES) & ~CommandType.ALIAS
+        waiting = list(_chunks(tuple(names))) if self._tells_sets else []
+        for _ in range(_MAX_MORE_QUESTIONS):
+            if not waiting:
+                return
+            names = waiting.pop()
+            refusal = self._ask_sets(names, types, (), [])
+            if refusal is not None and _may_be_one_command(refusal) and names[1:]:
+                half = len(names) // 2
+                waiting += [names[half:], names[:half]]
+
+    def _ask_sets(
+        self,
+        names: tuple[str, ...],
+        types: CommandType,
+        modules: tuple[str, ...],
+        bad: list[Skipped],
+    ) -> RemoteError | None:
+        """Ask for parameter sets; the error if the host does not answer."""
+        found = self.answers.sets
 
         def read(data: bytes) -> None:
             told = commands.shown(clixml.parse(data))
             found.setdefault((told.type, told.name.lower()), told)
             self._check("parameter sets", len(found), self._total, MAX_COMMANDS)
 
-        for names in _chunks(request.names):
-            parameters: list[tuple[str, Argument]] = [
-                ("Name", names),
-                ("CommandType", _type_names(self._types)),
-                ("ShowCommandInfo", True),
-                ("ListImported", True),
-            ]
-            modules = request.modules or tuple(s.name for s in request.full_modules)
-            if modules:
-                parameters.append(("Module", modules))
-            if request.arguments:
-                parameters.append(("ArgumentList", request.arguments))
-            question = Commands((Call("Get-Command", tuple(parameters)),))
-            if not self._read_if_answered(question, "the parameter sets", read, bad):
-                return
-        for one in bad:
-            text = f"The parameter sets of {one.name} cannot be read: {one.reason}"
-            self._interview.tell(Message(Severity.WARNING, text, one.id))
+        parameters: list[tuple[str, Argument]] = [
+            ("Name", names),
+            ("CommandType", _type_names(types)),
+            ("ShowCommandInfo", True),
+            ("ListImported", True),
+        ]
+        if modules:
+            parameters.append(("Module", modules))
+        if self._request.arguments:
+            parameters.append(("ArgumentList", self._request.arguments))
+        question = Commands((Call("Get-Command", tuple(parameters)),))
+        return self._read_if_answered(question, "the parameter sets", read, bad)
 
     def views(self) -> None:
         """``Get-FormatData``, with our version where the host knows what that is."""
@@ -268,8 +309,8 @@ class _Asker:
         what: str,
         read: Callable[[bytes], None],
         bad: list[Skipped],
-    ) -> bool:
-        """Read an answer that the catalogue can do without; whether there was one."""
+    ) -> RemoteError | None:
+        """Read an answer that the catalogue can do without; the error if none came."""
 
         def whisper(error: HostError) -> None:
             self._interview.tell(Message(Severity.VERBOSE, str(error), error.id))
@@ -281,30 +322,14 @@ class _Asker:
                 raise
             text = f"The host does not tell {what}: {error.message}"
             self._interview.tell(Message(Severity.VERBOSE, text, error.id))
-            return False
-        return True
+            return error
+        return None
 
     def _check(self, what: str, done: int, total: int | None, limit: int) -> None:
         if done > limit:
             raise _too_many(what, limit)
         if done % _PROGRESS_EVERY == 0 or done == total:
             self._interview.tell(Progress(what, done, total))
-
-
-def _with_sets(
-    plain: Sequence[Command], sets: dict[tuple[CommandType, str], Shown]
-) -> Iterator[Command]:
-    """The commands with their parameter sets; an alias has those of its command."""
-    by_name = {
-        name: told for (kind, name), told in sets.items() if kind != CommandType.ALIAS
-    }
-    for command in plain:
-        told = sets.get((command.type, command.name.lower()))
-        if told is not None and not command.module:
-            command = replace(command, module=told.module)
-        if command.resolved_name is not None:
-            told = by_name.get(command.resolved_name.lower())
-        yield command if told is None else commands.merge(command, told)
 
 
 def _types_known_to(host: Host, types: CommandType) -> CommandType:
@@ -329,6 +354,15 @@ def _type_names(types: CommandType) -> str:
 def _chunks(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     for start in range(0, len(names), _NAMES_AT_ONCE):
         yield names[start : start + _NAMES_AT_ONCE]
+
+
+def _may_be_one_command(refusal: RemoteError) -> bool:
+    """Whether a host that is asked for fewer commands may answer."""
+    return (
+        isinstance(refusal, PipelineError)
+        and refusal.id == "ErrorFromRemoteCommand"
+        and not _is_unknown_parameter(refusal.error)
+    )
 
 
 def _is_unknown_parameter(error: HostError) -> bool:
