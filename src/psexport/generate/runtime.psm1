@@ -1834,14 +1834,20 @@ function Set-PSExportStart {
     [CmdletBinding()]
     param([object] $Start)
     $endpoint = $script:PSExport.Endpoint
-    if ($endpoint['Path']) { $Start.FileName = $endpoint['Path'] }
-    if ($PSVersionTable['PSEdition'] -eq 'Core' -and
-        $endpoint['Path'] -match '(^|[\\/])powershell(\.exe)?$') {
+    $path = $endpoint['Path']
+    # .NET Framework, and so Windows PowerShell, has only a line.
+    $list = $Start.psobject.Properties['ArgumentList']
+    $was = $script:PSExport.HostVersion
+    if (-not $list -and -not $path -and $was -match '^([6-9]|\d\d)\.') {
+        # By itself it would start another Windows PowerShell.
+        $path = 'pwsh'
+    }
+    if ($path) { $Start.FileName = $path }
+    if ($list -and $path -match '(^|[\\/])powershell(\.exe)?$') {
         # Else Windows PowerShell would take modules of PowerShell 7 for its own.
         $Start.EnvironmentVariables.Remove('PSModulePath')
     }
-    # PowerShell 7 gives a list, Windows PowerShell a line.
-    if ($Start.psobject.Properties['ArgumentList'] -and $Start.ArgumentList.Count) {
+    if ($list -and $Start.ArgumentList.Count) {
         foreach ($one in $endpoint['Arguments']) { $Start.ArgumentList.Add($one) }
         return
     }
