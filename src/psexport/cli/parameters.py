@@ -162,7 +162,8 @@ CMDLET = _group(
         "Session",
         Kind.STRING,
         "The session to export from: demo, pwsh:, ssh://…, winrm://…, winrms://…, "
-        "catalog:FILE, replay:FILE, or the name of a saved session.",
+        "https://…, winrs://…, winrss://…, catalog:FILE, replay:FILE, or the name of "
+        "a saved session.",
     ),
     Parameter(
         "OutputModule",
