@@ -304,3 +304,30 @@ def test_modules_of_the_export_are_imported_again(tmp_path: Path) -> None:
     restricted = host(language_mode="NoLanguage")
     module = write_module(home, modules=(str(wanted),), about=restricted)
     assert run(script, module) == ["False"]
+
+
+@pytest.mark.parametrize(
+    ("version", "sent"),
+    [
+        ("4.0", "ErrorAction"),
+        ("5.1.19041.1", "ErrorAction InformationAction"),
+        ("7.4.0-rc.1", "ErrorAction InformationAction ProgressAction"),
+        ("", "ErrorAction InformationAction ProgressAction"),
+    ],
+)
+def test_an_old_host_gets_no_newer_common_parameters(
+    version: str, sent: str, tmp_path: Path
+) -> None:
+    module = write_module(tmp_path, about=host(version=version))
+    assert run(
+        """
+        $far = Import-Module $Module -PassThru
+        $actions = @{ ErrorAction = 'Stop'; InformationAction = 'Continue'
+            ProgressAction = 'Continue' }
+        far 1 @actions 3>$null 6>$null | ForEach-Object {
+            $call = & $far { $PSExportState.Calls[0] }
+            "$($call.Bound.Keys -like '*Action' | Sort-Object)"
+        }
+        """,
+        module,
+    ) == [sent]

@@ -58,6 +58,8 @@ $script:PSExportState = @{
 # Client-side common parameters: the engine serves them on the proxy itself.
 $script:PSExportClientSide = 'ErrorVariable', 'WarningVariable', 'InformationVariable',
     'OutVariable', 'OutBuffer', 'PipelineVariable', 'AsJob'
+# Those of both sides that an older host does not know, and since when they are there.
+$script:PSExportSince = @{ InformationAction = '5.0'; ProgressAction = '7.4' }
 
 # What a host in full language mode runs where CLIXML makes something else of a value:
 # a script block becomes text, an enum a number, an array a list. With the values come
@@ -477,6 +479,11 @@ function Set-PSExportPreference {
     [CmdletBinding()]
     param([object] $Cmdlet, [hashtable] $Values)
     foreach ($key in $script:PSExportClientSide) { $Values.Remove($key) }
+    foreach ($key in $script:PSExportSince.Keys) {
+        if (-not $Values.ContainsKey($key)) { continue }
+        $was = $script:PSExport.HostVersion -replace '[^\d.].*' -as [version]
+        if ($was -and $was -lt $script:PSExportSince[$key]) { $Values.Remove($key) }
+    }
     # Only errors that are ignored are kept nowhere.
     $silent = @{ ErrorAction = @('SilentlyContinue') }
     $silent.WarningAction = $silent.InformationAction = 'SilentlyContinue', 'Ignore'
