@@ -148,11 +148,12 @@ def test_each_job_may_have_the_session_of_any_before_it(module: Path) -> None:
             $jobs = 1, 2 | ForEach-Object { far "Start-Sleep -m 200; $_" -AsJob }
             "$($jobs | Wait-Job | Receive-Job)"
         }
+        "its sessions: $((Get-PSSession).Name | Select-Object -Unique)"
         Remove-Module Far
         "sessions left: $(@(Get-PSSession).Count)"
         """,
         module,
-    ) == ["1 2", "1 2", "1 2", "sessions left: 0"]
+    ) == ["1 2", "1 2", "1 2", "its sessions: Far", "sessions left: 0"]
 
 
 def test_a_job_gets_its_input_object_by_object(tmp_path: Path) -> None:

@@ -1902,6 +1902,7 @@ function Get-PSExportSession {
             'a session.') -Category NotImplemented -Target $null)
     }
     $state.Session = $create.Invoke($null, @($Runspace, 'Process', $PSCmdlet))
+    $state.Session.Name = $script:PSExport.Name
     # A runspace becomes a session only once.
     foreach ($made in $state.Made) {
         if ($made.Runspace -eq $Runspace) { $made.Session = $state.Session }
