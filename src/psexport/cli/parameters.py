@@ -14,6 +14,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, replace
 
+from ..encoding import NAMES as ENCODINGS
+
 
 class Kind(enum.Enum):
     """What a parameter takes; the value is what help writes for it."""
@@ -131,18 +133,6 @@ TOPICS = (
     "doctor",
     "sessions",
     "completion",
-)
-ENCODINGS = (
-    "ascii",
-    "bigendianunicode",
-    "bigendianutf32",
-    "oem",
-    "unicode",
-    "utf7",
-    "utf8",
-    "utf8BOM",
-    "utf8NoBOM",
-    "utf32",
 )
 ACTIONS = ("SilentlyContinue", "Stop", "Continue", "Ignore")
 AUTHENTICATIONS = (

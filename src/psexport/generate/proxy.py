@@ -82,14 +82,17 @@ def render(design: Design, name: str, *, help_file: str = "") -> ProxyText:
         if not (shape is Shape.TYPED and _is_paging(command, parameter))
     ]
     special: dict[str, LiteralValue] = {}
+    is_loose, is_typed = shape is Shape.LOOSE, shape is Shape.TYPED
+    takes_input = is_loose or (is_typed and design.leaves_input)
+    takes_rest = is_loose or (is_typed and design.needs_rest)
+    names = taken(command.parameters) if takes_input or takes_rest else set()
     if design.renamed:
         special["Renamed"] = {new: old for old, new in sorted(design.renamed.items())}
-    if shape is Shape.LOOSE or (shape is Shape.TYPED and design.leaves_input):
-        special["Input"] = own = free(INPUT, taken(command.parameters))
+    if takes_input:
+        special["Input"] = own = free(INPUT, names)
         lines.append(_catching("ValueFromPipeline", own))
-    if shape is Shape.LOOSE:
+    if is_loose:
         # Of the remaining arguments nobody could tell "1 2" from "@(1, 2)".
-        names = taken(command.parameters)
         arguments = [
             free(f"{ARGUMENT}{position}", names)
             for position in range(min(len(command.parameters), _MOST_ARGUMENTS))
@@ -104,8 +107,8 @@ def render(design: Design, name: str, *, help_file: str = "") -> ProxyText:
             _catching(f"Position={position}", argument)
             for position, argument in enumerate(arguments)
         ]
-    if shape is Shape.LOOSE or (shape is Shape.TYPED and design.needs_rest):
-        special["Rest"] = own = free(REST, taken(command.parameters))
+    if takes_rest:
+        special["Rest"] = own = free(REST, names)
         lines.append(_catching("ValueFromRemainingArguments", own))
     if not _has_as_job(command.parameters):
         lines.append("[switch]$AsJob")
