@@ -27,6 +27,9 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_runspaces_have_sessions_of_their_own(module: Path) -> None:
+    # Imports of any module with views, at the same moment in runspaces of one pool,
+    # can fail with "Collection was modified": PowerShell's pool has one list of view
+    # files for all its runspaces. So they import one by one, and call side by side.
     assert run(
         """
         $pool = [runspacefactory]::CreateRunspacePool(1, 3)
@@ -36,7 +39,9 @@ def test_runspaces_have_sessions_of_their_own(module: Path) -> None:
             $shell.RunspacePool = $pool
             $null = $shell.AddScript({
                 param($module, $i)
-                Import-Module $module
+                [Threading.Monitor]::Enter($module)
+                try { Import-Module $module }
+                finally { [Threading.Monitor]::Exit($module) }
                 foreach ($n in 1..5) { far "$i * 10 + $n" }
                 far '$PID'
             }).AddArgument($Module).AddArgument($i)
