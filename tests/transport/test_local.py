@@ -286,15 +286,24 @@ def test_where_the_program_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.id == "ErrorPowerShellNotFound"
 
 
-@pytest.mark.parametrize(("said", "so"), [(None, "0"), ("1", "1")])
-def test_a_host_does_not_watch_itself_unless_it_is_told_to(
-    pwsh: str, monkeypatch: pytest.MonkeyPatch, said: str | None, so: str
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    "said", [{}, {"DOTNET_TieredPGO": "1", "DOTNET_gcServer": "0"}]
+)
+def test_a_host_is_tuned_for_a_short_life_unless_it_is_told_otherwise(
+    pwsh: str, monkeypatch: pytest.MonkeyPatch, said: dict[str, str]
 ) -> None:
-    monkeypatch.delenv("DOTNET_TieredPGO", raising=False)
-    if said is not None:
-        monkeypatch.setenv("DOTNET_TieredPGO", said)
+    for name in local.ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
     with connect(parse(f"pwsh:{pwsh}"), limits=LIMITS) as session:
-        assert run(session, "$env:DOTNET_TieredPGO") == [so]
+        told = run(
+            session,
+            "Get-ChildItem env:DOTNET_* | ForEach-Object { $_.Name + '=' + $_.Value }",
+        )
+    settings = dict(one.split("=", 1) for one in told)
+    assert settings.items() >= {**local.ENVIRONMENT, **said}.items()
 
 
 @pytest.mark.engine
