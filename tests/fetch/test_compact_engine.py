@@ -89,7 +89,7 @@ _COMMANDS = {
 }
 _TYPES = frozenset(
     """
-    Activator bool char Collections.Hashtable Enum Environment FlagsAttribute
+    Activator bool Collections.Hashtable Enum FlagsAttribute
     Globalization.CultureInfo int IO.Compression.CompressionMode
     IO.Compression.GZipStream IO.Directory IO.MemoryStream
     Management.Automation.AliasInfo Management.Automation.ApplicationInfo
@@ -98,7 +98,7 @@ _TYPES = frozenset(
     Management.Automation.CmdletInfo Management.Automation.CommandTypes
     Management.Automation.Language.FunctionDefinitionAst
     Management.Automation.Language.Parser Management.Automation.PSSerializer
-    Management.Automation.PSTypeNameAttribute
+    Management.Automation.PSTypeNameAttribute Management.Automation.ParameterAttribute
     Management.Automation.ValidateArgumentsAttribute
     Management.Automation.ValidateRangeAttribute
     Management.Automation.ValidateSetAttribute Management.Automation.WildcardPattern
@@ -114,20 +114,19 @@ _METHODS = frozenset(
     GetBaseException() GetBytes() GetCommand() GetCommands() GetCustomAttributes()
     GetElementType() GetField()
     GetFullScript() GetHelpContent() GetInterface() GetProperty() GetType() GetValue()
-    IsDefined() IsMatch() Match() Remove() Replace() Substring() ToArray()
+    IsDefined() IsMatch() Match() Replace() Substring() ToArray()
     ToString() Trim() TrimEnd() Write() [Activator]::CreateInstance()
-    [Enum]::GetNames() [Environment]::UserName
+    [Enum]::GetNames()
     [Globalization.CultureInfo]::InvariantCulture
     [IO.Compression.CompressionMode]::Compress [IO.Directory]::GetDirectories()
     [IO.Directory]::GetFiles()
     [Management.Automation.Cmdlet]::CommonParameters
-    [Management.Automation.CommandTypes]::Alias
     [Management.Automation.CommandTypes]::All
     [Management.Automation.Language.Parser]::ParseInput()
     [Management.Automation.PSSerializer]::Serialize()
     [Management.Automation.WildcardPattern]::Escape() [Math]::Max()
     [Nullable]::GetUnderlyingType() [object]::ReferenceEquals()
-    [StringComparer]::Ordinal [string]::Format() [Text.Encoding]::UTF8
+    [StringComparer]::Ordinal [string]::Format() [string]::Join() [Text.Encoding]::UTF8
     """.split()  # noqa: SIM905
 )
 

@@ -12,7 +12,6 @@ from psexport.fetch.records import Reader
 from psexport.model import (
     ALL_SETS,
     Catalogue,
-    CommandType,
     Detail,
     Host,
     HostModule,
@@ -35,10 +34,6 @@ def read(*pieces: bytes, request: FetchRequest = REQUEST) -> Catalogue:
 def test_a_command() -> None:
     catalogue = read(
         whole(
-            [
-                "host",
-                ["7.5.1", "Core", "OS", "FullLanguage", "de-DE", "en-US", "me"],
-            ],
             ["expect", 1],
             STRING,
             ["type", "System.Nullable`1[Some.Enum]", ["None", "A", "B"], 1],
@@ -110,9 +105,6 @@ def test_a_command() -> None:
     assert force.memberships == (Membership(),)
     assert catalogue.modules == (
         HostModule("Some.Module", "1.2", "6b2a4c1e-0f3e-4a54-9f0e-5d0f6f0f9a01"),
-    )
-    assert catalogue.host == Host(
-        "7.5.1", "Core", "OS", "FullLanguage", "de-DE", "en-US", identity="me"
     )
     assert catalogue.unreadable == ()
 
@@ -264,7 +256,6 @@ def test_progress_has_a_total() -> None:
         pytest.param([piece([["end", 0, 0, 0]])], id="too few counts"),
         pytest.param([piece([["end"]])], id="no counts"),
         pytest.param([piece([["expect", "x"]])], id="expects nonsense"),
-        pytest.param([piece([["host", 1]])], id="a host that is none"),
         pytest.param([piece([["strange"], end()])], id="an unknown kind"),
         pytest.param([piece([[["command"]], end()])], id="a list as kind"),
         pytest.param([piece([[]])], id="an empty record"),
@@ -315,14 +306,3 @@ def test_nothing_readable_is_another() -> None:
     with pytest.raises(RemoteError, match="Get-Broken") as caught:
         read(whole(["failed", ["Get-Broken", "no"]]))
     assert caught.value.id == "ErrorMalformedDataFromRemoteCommand"
-
-
-def test_what_is_known_of_the_host_stays() -> None:
-    reader = Reader(lambda event: None)
-    facts = ["7.0", "Core", "OS", "FullLanguage", "xx", "yy", "me", "and more"]
-    reader.take(whole(["host", facts], command("a")))
-    known = Host(version="7.6", identity="I", commands_to_skip=("x",))
-    told = reader.catalogue(REQUEST, known).host
-    assert (told.version, told.identity, told.edition) == ("7.6", "I", "Core")
-    assert told.commands_to_skip == ("x",)
-    assert CommandType.FUNCTION == 2

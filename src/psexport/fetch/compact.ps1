@@ -34,7 +34,7 @@
 
     # ---- Text: JSON by hand, since no cmdlet that makes it is everywhere -------------
 
-    $nul = [string] [char] 0
+    $nul = "`0"
 
     $quote = {
         param($value)
@@ -79,7 +79,7 @@
             [object[]] @($memory, [IO.Compression.CompressionMode]::Compress))
         $gzip.Write($bytes, 0, $bytes.Length)
         $gzip.Close()
-        $null = $out.Remove(0, $out.Length)
+        $null = $out.Clear()
         $count.piece += 1
         , $memory.ToArray()
     }
@@ -105,7 +105,7 @@
         }
         foreach ($one in $specifications) { & $import @{ FullyQualifiedName = $one } }
         if ($Module -or $specifications) { return }
-        if (-not ($types -band [Management.Automation.CommandTypes]::Alias)) { return }
+        if (-not ($types -band 1)) { return }    # no aliases
         foreach ($pattern in $Name) {
             foreach ($one in $invoke.GetCommands($pattern, 'Alias', $true)) {
                 # To look for a command by its name imports its module.
@@ -143,11 +143,6 @@
 
     # ---- Commands --------------------------------------------------------------------
 
-    $typeNumbers = @{}
-    $kinds = @{}
-    $skips = @{}
-    $modules = @{}
-
     # Numbers a type, and tells it: name, values if it is an enum, whether they combine.
     $addType = {
         param($type)
@@ -164,21 +159,23 @@
         $typeNumbers[$type]
     }
 
-    # What an attribute says of its parameter, by its type: 0 is nothing, 1 a place in a
-    # set; else the name of what has details, or all that there is to say.
+    # What an attribute says of its parameter, by its type: nothing, all that there is
+    # to say, or the name of what has details.
     $addKind = {
         param($attribute)
         $type = $attribute.GetType()
-        $short = $type.FullName -replace '^System\.Management\.Automation\.' -replace
-            'Attribute$'
-        $kind = 0
-        if ($short -eq 'Parameter') { $kind = 1 }
-        elseif ($short -match
-            '^(ArgumentCompletions|Validate(Set|Range|Pattern|Count|Length))$') {
+        $short = $kind = ''
+        if ($type.Namespace -eq 'System.Management.Automation') {
+            $short = $type.Name.Replace('Attribute', '')
+        }
+        if ('ValidateNotNull', 'ValidateNotNullOrEmpty', 'ValidateNotNullOrWhiteSpace',
+            'AllowNull', 'AllowEmptyString', 'AllowEmptyCollection' -contains $short) {
+            $kind = & $quoteAll $short
+        }
+        elseif ('ArgumentCompletions', 'ValidateSet', 'ValidateRange',
+            'ValidatePattern', 'ValidateCount', 'ValidateLength' -contains $short) {
             $kind = $short
         }
-        elseif ($short -match ('^(ValidateNotNull(OrEmpty|OrWhiteSpace)?|' +
-            'Allow(Null|EmptyString|EmptyCollection))$')) { $kind = & $quoteAll $short }
         elseif ($attribute -is
             [Management.Automation.ArgumentTransformationAttribute]) {
             # Conversion to the declared type is PowerShell's own business.
@@ -211,10 +208,15 @@
     }
 
     # Tells the commands. Each parameter is told once, however many commands have one
-    # just like it. To call a block costs 30 microseconds or more, and there may be
-    # 50,000 parameters: so this is long, and calls others only for what is rare.
+    # just like it. There may be 50,000 parameters, and to call a block costs 30
+    # microseconds or more: so this is long, and calls others only for what is rare.
+    # A variable from outside costs ten times one of its own, and -join ten times Join.
     $addCommands = {
-        param($found)
+        param($found, $text, $nul)
+        $typeNumbers = @{}
+        $kinds = @{}
+        $skips = @{}
+        $modules = @{}
         $parameterNumbers = [Activator]::CreateInstance([Collections.Hashtable],
             [object[]] @([StringComparer]::Ordinal))
         $invariant = [Globalization.CultureInfo]::InvariantCulture
@@ -271,11 +273,12 @@
                 $property = $target.GetType().GetProperty('Parameters')
                 $all = $property.GetValue($target, $null)
             }
-            $numbers = foreach ($parameter in $all.Values) {
+            $numbers = @(foreach ($parameter in $all.Values) {
                 $names = $parameter.Name
                 if ($skip.ContainsKey($names)) { continue }
                 if ($parameter.Aliases.Count) {
-                    $names += $nul + ($parameter.Aliases -join $nul)
+                    $names += $nul + [string]::Join($nul,
+                        [string[]] $parameter.Aliases)
                 }
                 $type = $typeNumbers[$parameter.ParameterType]
                 if ($null -eq $type) { $type = & $addType $parameter.ParameterType }
@@ -283,10 +286,7 @@
                 $flags = 0
                 if ($parameter.IsDynamic) { $flags = 1 }
                 foreach ($attribute in $parameter.Attributes) {
-                    $kind = $kinds[$attribute.GetType()]
-                    if ($null -eq $kind) { $kind = & $addKind $attribute }
-                    if ($kind -eq 0) { continue }
-                    if ($kind -eq 1) {
+                    if ($attribute -is [Management.Automation.ParameterAttribute]) {
                         $how = 0
                         if ($attribute.Mandatory) { $how = 1 }
                         if ($attribute.ValueFromPipeline) { $how += 2 }
@@ -295,10 +295,13 @@
                         if ($attribute.DontShow) { $flags = $flags -bor 4 }
                         $set = $attribute.ParameterSetName.Replace('\', '\\')
                         if ($places) { $places += ',' }
-                        $places += '["' + $set.Replace('"', '\"') + '",' +
-                            $attribute.Position + ',' + $how + ']'
+                        $places += '["{0}",{1},{2}]' -f $set.Replace('"', '\"'),
+                            ([string] $attribute.Position), $how
                         continue
                     }
+                    $kind = $kinds[$attribute.GetType()]
+                    if ($null -eq $kind) { $kind = & $addKind $attribute }
+                    if (-not $kind) { continue }
                     if ($kind -eq 'Transform') { $flags = $flags -bor 2; continue }
                     if ($kind -eq 'ArgumentCompletions') {
                         $offered = $attribute.CompleteArgument('', '', '', $null, @{})
@@ -342,20 +345,22 @@
                     elseif ($rangeKind) {
                         $takes = $kind, $rangeKind.GetValue($attribute, $null)
                     }
-                    $checks += '["' + ($takes -join $nul).Replace('\', '\\').Replace(
-                        '"', '\"').Replace($nul, '","') + '"]'
+                    $takes = [string]::Join($nul, $takes).Replace('\', '\\')
+                    $checks += '["' + $takes.Replace('"', '\"').Replace(
+                        $nul, '","') + '"]'
                 }
-                $text = '["parameter",["' + $names.Replace('\', '\\').Replace(
-                    '"', '\"').Replace($nul, '","') + '"],' + $type + ',' + $flags +
-                    ',[' + $places + '],[' + $checks + '],[' + $completions + ']],'
-                $number = $parameterNumbers[$text]
+                $names = $names.Replace('\', '\\').Replace('"', '\"')
+                $record = '["parameter",["{0}"],{1},{2},[{3}],[{4}],[{5}]],' -f
+                    $names.Replace($nul, '","'), $type, $flags, $places, $checks,
+                    $completions
+                $number = $parameterNumbers[$record]
                 if ($null -eq $number) {
                     $number = $parameterNumbers.Count
-                    $parameterNumbers[$text] = $number
-                    $null = $out.Append($text)
+                    $parameterNumbers[$record] = $number
+                    $null = $text.Append($record)
                 }
                 $number
-            }
+            })
 
             $outputs = '[]'
             if ($target.OutputType.Count) {
@@ -365,17 +370,19 @@
             }
             $texts = $command.Name, $command.ModuleName, $resolved, $binding.HelpUri,
                 $binding.DefaultParameterSetName, $binding.ConfirmImpact
-            $null = $out.Append('["command",' + [int] $command.CommandType + ',' +
-                $says + ',["' + ($texts -join $nul).Replace('\', '\\').Replace(
-                '"', '\"').Replace($nul, '","') + '"],' + $outputs + ',[' +
-                ($numbers -join ',') + ']],')
+            $texts = [string]::Join($nul, $texts).Replace('\', '\\')
+            $texts = $texts.Replace('"', '\"').Replace($nul, '","')
+            $record = '["command",{0:d},{1},["{2}"],{3},[{4}]],' -f
+                $command.CommandType, $says, $texts, $outputs,
+                [string]::Join(',', $numbers)
+            $null = $text.Append($record)
             $count.command += 1
             $from = $command.Module
             if ($from -and -not $modules[$from.Name]) {
                 $modules[$from.Name] = $true
                 & $put 'module' (& $quoteAll $from.Name, $from.Version, $from.Guid)
             }
-            if ($out.Length -gt 65536) { & $flush }
+            if ($text.Length -gt 32768) { & $flush }
         }
         catch { & $putTrouble 'failed' $command.Name $_ } }
     }
@@ -474,7 +481,7 @@
                 $topic[0].PSTypeNames -contains 'MamlCommandHelpInfo') {
                 & $put 'help' ((& $quote $command.Name) + ',' + (& $clixml $topic[0]))
             }
-            if ($out.Length -gt 65536) { & $flush }
+            if ($out.Length -gt 32768) { & $flush }
         }
         catch { & $putTrouble 'failed' $command.Name $_ } }
     }
@@ -482,14 +489,7 @@
     # ---- The answer ------------------------------------------------------------------
 
     try {
-        $identity = $PSSenderInfo.UserInfo.Identity.Name
-        if (-not $identity) { $identity = [Environment]::UserName }
-        & $put 'host' (& $quoteAll $PSVersionTable['PSVersion'],
-            $PSVersionTable['PSEdition'], $PSVersionTable['OS'],
-            $ExecutionContext.SessionState.LanguageMode, $PSCulture, $PSUICulture,
-            $identity)
-        $types = [Management.Automation.CommandTypes] ($CommandType -band
-            [int] [Management.Automation.CommandTypes]::All)
+        $types = $CommandType -band [int] [Management.Automation.CommandTypes]::All
         $specifications = @(foreach ($one in $FullModule) {
             if ($one.Count -eq 2) { $one[1]; continue }    # just a name
             $specification = @{}
@@ -501,17 +501,17 @@
         $nowhere = @{}
         $seen = @{}
         $found = @()
-        if ($Name -and [int] $types) {
+        if ($Name -and $types) {
             & $importModules
             $found = @(foreach ($one in & $findCommands) {
                 # A session may keep commands to itself.
                 $is = $one.Visibility -eq 'Public' -and $one.CommandType -band $types
-                $key = [string] $one.CommandType + $one.ModuleName + '\' + $one.Name
-                if ($is -and -not $seen[$key]) { $seen[$key] = $true; $one }
+                $key = '{0} {1}\{2}' -f $one.CommandType, $one.ModuleName, $one.Name
+                if ($is -and -not $seen[$key]) { $seen[$key] = $one; $one }
             })
         }
         & $put 'expect' ([string] $found.Count)
-        & $addCommands $found
+        & $addCommands $found $out $nul
         if ($FormatTypeName) {
             $how = @{ TypeName = $FormatTypeName }
             # Without a version a host leaves out what old clients cannot read.

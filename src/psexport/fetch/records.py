@@ -11,7 +11,7 @@ refers to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from sys import intern
 from typing import Any
@@ -81,7 +81,6 @@ class Reader:
         self._references = 0
         self._expected: int | None = None
         self._ended = False
-        self._host: tuple[str, ...] = ()
         self._types: list[_Type | None] = []
         self._parameters: list[Parameter | None] = []
         self._commands: list[Command] = []
@@ -103,22 +102,23 @@ class Reader:
             "failed": self._failed,
             "problem": self._problem,
             "expect": self._expect,
-            "host": self._told_host,
             "end": self._end,
         }
 
-    def take(self, data: bytes) -> None:
-        """Read the next piece.
+    def take(self, data: bytes) -> Sequence[Command]:
+        """Read the next piece, and return the commands in it.
 
         :param data: the CLIXML document of a byte array.
         :raises RemoteError: it is not the next piece.
         """
         if self._ended:
             raise broken("goes on after its end")
+        before = len(self._commands)
         for record in self._pieces.open(data):
             self._take(record)
         if len(self._types) + len(self._parameters) + self._total() > MAX_RECORDS:
             raise broken(f"has more than {MAX_RECORDS:,} records")
+        return self._commands[before:]
 
     def whisper(self, error: HostError) -> None:
         """Pass on what the host complains of without it costing anything."""
@@ -149,7 +149,7 @@ class Reader:
                 "shows; -Module loads a module that it names in full",
             )
         return Catalogue(
-            host=self._with_facts(host),
+            host=host,
             commands=tuple(map(self._with_help_uri, self._commands)),
             views=tuple(self._views),
             help=self._help,
@@ -180,7 +180,7 @@ class Reader:
         if kind == "parameter":
             self._parameters.append(None)
             return
-        if kind in ("end", "expect", "host"):
+        if kind in ("end", "expect"):
             raise broken(f"has a record {kind!r} that cannot be read") from error
         name, why = _name_in(record), str(error)
         if isinstance(error, MalformedError):
@@ -340,9 +340,6 @@ class Reader:
     def _expect(self, count: int) -> None:
         self._expected = _index(count)
 
-    def _told_host(self, texts: list[str]) -> None:
-        self._host = tuple(map(fact, _texts(texts)))
-
     def _end(self, *counts: int) -> None:
         if list(counts) != list(self._counts.values()):
             raise broken("tells of other records than those that came")
@@ -358,15 +355,6 @@ class Reader:
 
     def _total(self) -> int:
         return sum(self._counts.values()) + len(self._modules)
-
-    def _with_facts(self, host: Host) -> Host:
-        """The host, with what only the script told of it."""
-        names = ("version", "edition", "os", "language_mode", "culture", "ui_culture")
-        told = zip((*names, "identity"), self._host, strict=False)
-        missing: dict[str, Any] = {
-            name: text for name, text in told if not getattr(host, name)
-        }
-        return replace(host, **missing)
 
 
 def _inner(document: str) -> bytes:
