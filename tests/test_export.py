@@ -6,15 +6,20 @@ import hashlib
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import psexport
 from authenticode import pki
+from psexport import exporter
 from psexport.authenticode import load_trust, verify_paths
 from psexport.errors import UsageError
-from psexport.events import Event, Message, Problem, Progress, Severity
+from psexport.events import Event, Message, Problem, Progress, Severity, ignore
+from psexport.order import Order
+from psexport.preparation import prepare
 from recorded_host import write_recording
 
 
@@ -257,3 +262,26 @@ def test_an_address_is_no_catalogue(tmp_path: Path) -> None:
 def test_an_address_is_no_session(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no session"):
         psexport.export("demo", tmp_path / "X")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_session_that_nobody_wants_any_more_is_closed(
+    session: psexport.Session,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    works: bool,
+) -> None:
+    order = Order(output_module=str(tmp_path / "X"), command_name=("Get-Thing",))
+    if not works:
+        monkeypatch.setattr(exporter, "build_module", _fail)
+    for last in (False, True):
+        closed = threading.Event()
+        monkeypatch.setattr(session, "close", closed.set)
+        prepared = prepare(replace(order, force=last), None)
+        with nullcontext() if works else pytest.raises(OSError, match="disk"):
+            exporter.run(prepared, session, ignore, last=last)
+        assert closed.is_set() is last
+
+
+def _fail(*_: object) -> None:
+    raise OSError("no disk")

@@ -7,7 +7,6 @@ in an address is refused, and no message repeats an address, for there may be on
 
 from __future__ import annotations
 
-import difflib
 import enum
 import ipaddress
 import re
@@ -245,6 +244,8 @@ def _query(query: str) -> Said:
 
 def near(word: str, known: Iterable[str]) -> str:
     """What somebody may have meant, to be put after a sentence; "" if nothing."""
+    import difflib
+
     names = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), names, n=3, cutoff=0.6)
     return (

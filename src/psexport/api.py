@@ -15,12 +15,12 @@ from .connection import Connection, Value, parse
 from .encoding import encoder
 from .errors import PSExportError
 from .events import OnEvent, ignore
-from .model import Catalogue
 from .seal import Prompt, open_signer, timestamp_client
 from .transport.base import Session
 
 if TYPE_CHECKING:
     from .authenticode import Signing, Verification
+    from .model import Catalogue
 
 #: One file or folder, or several.
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]

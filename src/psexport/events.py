@@ -13,7 +13,7 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .model import Skipped
+from .vocabulary import Skipped
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .connection import Connection, Kind, parse
@@ -16,14 +17,21 @@ from .encoding import Locate, encoder
 from .errors import UsageError
 from .events import Event, Message, OnEvent, Problem, Severity, ignore
 from .fetch import FetchRequest, fetch
-from .generate import GeneratedModule, ModuleOptions, build_module, reserved_names
-from .model import Catalogue, CommandType, Selection, Skipped
+from .generate import (
+    Drafts,
+    GeneratedModule,
+    ModuleOptions,
+    build_module,
+    reserved_names,
+)
+from .model import Catalogue, Command, CommandType, Selection, Skipped
 from .order import Order, Spec, arguments, command_types, module_specs, path_text, texts
 from .preparation import Prepared, prepare
 from .pslang import Wildcard, fold, has_wildcards
 from .results import ExportResult, WrittenFile
 from .seal import Prompt, Seal
 from .selection import SelectionRequest, select, wanted
+from .selection.safety import Inspection
 from .transport.base import Argument, ModuleSpec, Session
 
 
@@ -200,26 +208,55 @@ def build(
         secret=secret,
     )
     connection = _NOWHERE if session is None else parse(session)
-    return _make(prepare(order, prompt), catalogue, connection, _Heard(on_event))
+    heard = _Heard(on_event)
+    return _make(prepare(order, prompt), catalogue, connection, heard, _Ahead(order))
 
 
 #: Where a module leads that has to be given its session.
 _NOWHERE = Connection(kind=Kind.CATALOG, path="a host")
 
 
-def run(prepared: Prepared, session: Session, on_event: OnEvent) -> ExportResult:
+def run(
+    prepared: Prepared, session: Session, on_event: OnEvent, *, last: bool = False
+) -> ExportResult:
     """Carry out an order with an open session.
 
+    :param last: whether nobody wants the session any more: then it is closed while
+        the module is written, since to say goodbye takes a host as long.
     :raises PSExportError: it failed; nothing was left behind.
     """
     heard = _Heard(on_event)
-    catalogue = fetch(session, _fetch_request(prepared.order), heard)
+    ahead = _Ahead(prepared.order)
+    request = _fetch_request(prepared.order)
+    catalogue = fetch(session, request, heard, on_command=ahead.take)
     connection = session.connection or Connection(kind=Kind.CATALOG, path=session.name)
-    return _make(prepared, catalogue, connection, heard)
+    with ThreadPoolExecutor(1) as meanwhile:
+        closed = meanwhile.submit(session.close) if last else None
+        result = _make(prepared, catalogue, connection, heard, ahead)
+        if closed:
+            closed.result()
+    return result
+
+
+class _Ahead:
+    """What is done about commands while the host still tells of others."""
+
+    def __init__(self, order: Order) -> None:
+        self.inspection = Inspection()
+        self.drafts = Drafts(compatible=order.is_compatible)
+
+    def take(self, command: Command) -> None:
+        found = self.inspection.of(command)
+        if isinstance(found, Command):
+            self.drafts.add(found)
 
 
 def _make(
-    prepared: Prepared, catalogue: Catalogue, connection: Connection, heard: _Heard
+    prepared: Prepared,
+    catalogue: Catalogue,
+    connection: Connection,
+    heard: _Heard,
+    ahead: _Ahead,
 ) -> ExportResult:
     """From a catalogue to files: everything that needs no host."""
     order = prepared.order
@@ -228,10 +265,14 @@ def _make(
         _selection_request(order),
         baseline=prepared.baseline,
         reserved=reserved_names(),
+        inspection=ahead.inspection,
     )
     heard.left_out(selection)
     generated = build_module(
-        selection, catalogue, _module_options(prepared, catalogue, connection)
+        selection,
+        catalogue,
+        _module_options(prepared, catalogue, connection),
+        ahead.drafts,
     )
     heard.notes(generated)
     contents = _sealed(prepared, generated)
@@ -288,7 +329,7 @@ def _module_options(
     return ModuleOptions(
         name=prepared.target.path.name,
         connection=connection,
-        compatible=order.fidelity.lower() == "compatible",
+        compatible=order.is_compatible,
         include_script_block=order.include_script_block,
         include_help=order.wants_help,
         version=order.module_version,

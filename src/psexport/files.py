@@ -17,7 +17,6 @@ import shutil
 import signal
 import stat
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -173,6 +172,8 @@ class ModuleFolder:
         return private
 
     def _private_folder(self, parent: Path, undo: contextlib.ExitStack) -> Path:
+        import tempfile
+
         prefix = f".{self.path.name[:50]}."
         made = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         undo.callback(_remove, made)

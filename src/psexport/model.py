@@ -14,29 +14,16 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from .views import TypeViews
+from .vocabulary import CommandType as CommandType
+from .vocabulary import Skipped as Skipped
+
+if TYPE_CHECKING:
+    from .views import TypeViews
 
 #: The name that PowerShell gives to membership in every parameter set.
 ALL_SETS = "__AllParameterSets"
-
-
-class CommandType(enum.IntFlag):
-    """System.Management.Automation.CommandTypes, with its numbers."""
-
-    ALIAS = 1
-    FUNCTION = 2
-    FILTER = 4
-    CMDLET = 8
-    EXTERNAL_SCRIPT = 16
-    APPLICATION = 32
-    SCRIPT = 64
-    WORKFLOW = 128
-    CONFIGURATION = 256
-    ALL = 511
-
-    #: What Export-PSSession asks for when nobody says: no applications or scripts.
-    DEFAULT = ALIAS | FUNCTION | FILTER | CMDLET | WORKFLOW | CONFIGURATION
 
 
 class Detail(enum.IntEnum):
@@ -233,15 +220,6 @@ class Host:
     identity: str = ""
     #: InstanceId of the runspace that the catalogue was fetched through.
     runspace_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """Something that was left out, and why: a value, not an exception."""
-
-    name: str
-    id: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import NoReturn
 
 from .errors import UsageError
-from .model import CommandType
 from .pslang import fold
 from .transport.base import Argument, ModuleSpec, Version
+from .vocabulary import CommandType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +59,15 @@ class Order:
             raise _empty("FullyQualifiedModule", "Array")
 
     @property
+    def is_compatible(self) -> bool:
+        """Whether to make what Export-PSSession would have made."""
+        return self.fidelity.lower() == "compatible"
+
+    @property
     def wants_help(self) -> bool:
         """Whether help belongs to the module; Export-PSSession's modules have none."""
         if self.include_help is None:
-            return self.fidelity.lower() != "compatible"
+            return not self.is_compatible
         return self.include_help
 
     @property

@@ -15,9 +15,8 @@ from .encoding import WINDOWS_POWERSHELL, TextEncoding, encoder
 from .errors import UsageError
 from .files import ModuleFolder, module_folder
 from .order import Order
-from .pslang import Wildcard
+from .pslang import Wildcard, check_prefix
 from .seal import Prompt, Seal, open_signer, timestamp_client
-from .selection import check_prefix
 
 _VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){1,3}")
 

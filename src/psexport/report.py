@@ -12,16 +12,17 @@ import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import PSExportError, TransportError
-from .results import ExportResult
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from .authenticode import FileSignature, Verification
+    from .results import ExportResult
 
 #: Longest text from elsewhere in a line: enough for a path and a few sentences.
 _MAX_TEXT = 1000
@@ -151,6 +152,8 @@ class Entry:
 
 def entries(paths: Iterable[Path]) -> Iterator[Entry]:
     """Look up what a listing shows of each file."""
+    from datetime import datetime
+
     for path in paths:
         status = path.stat()
         yield Entry(

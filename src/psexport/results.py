@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .model import Skipped
+from .vocabulary import Skipped
 
 
 @dataclass(frozen=True, slots=True)

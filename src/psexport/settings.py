@@ -20,8 +20,6 @@ import os
 import re
 import stat
 import sys
-import tempfile
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -125,6 +123,10 @@ def _text(path: Path) -> str:
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
+    if not text:
+        return {}
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -261,6 +263,8 @@ def _comment(statement: str, said: Mapping[str, Any]) -> str:
 
 
 def _data(text: str) -> dict[str, Any] | None:
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -284,6 +288,8 @@ def _value(value: object) -> str:
 
 def _replace(path: Path, text: str) -> None:
     """Put a text in the place of a file, at once or not at all."""
+    import tempfile
+
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

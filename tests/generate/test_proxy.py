@@ -28,7 +28,7 @@ def command(*parameters: Parameter, **facts: object) -> Command:
 
 
 def text(*parameters: Parameter, **facts: object) -> str:
-    return proxy.render(design(command(*parameters, **facts)), "Get-It").text
+    return proxy.draft(design(command(*parameters, **facts))).render("Get-It")
 
 
 def in_set(name: str, **facts: object) -> tuple[Membership, ...]:
@@ -141,15 +141,15 @@ def test_ranges(type_name: str, number: str, expected: str | None) -> None:
 
 @pytest.mark.parametrize("name", ["Host", "input", "PSCmdlet", "_", "PSExportCall"])
 def test_names_that_cannot_be_variables_stay_names(name: str) -> None:
-    made = proxy.render(design(command(Parameter(name))), "Get-It")
+    made = proxy.draft(design(command(Parameter(name))))
     assert made.special["Renamed"] == {f"{name}_": name}
-    assert f"[Alias('{name}')]" in made.text
-    assert f"${{{name}_}}" in made.text
+    assert f"[Alias('{name}')]" in made.body
+    assert f"${{{name}_}}" in made.body
 
 
 def test_a_new_variable_takes_no_name_that_is_there() -> None:
     it = command(Parameter("Host"), Parameter("Host_"))
-    made = proxy.render(design(it), "Get-It")
+    made = proxy.draft(design(it))
     assert made.special["Renamed"] == {"Host__": "Host"}
 
 
@@ -197,9 +197,9 @@ def test_a_set_of_values_is_offered_and_not_insisted_on() -> None:
 
 def test_what_is_left_out_is_told() -> None:
     it = command(Parameter("X", "My.Thing"), has_dynamic_parameters=True)
-    made = proxy.render(design(it), "Get-It")
-    assert len(made.left_out) == 2
-    assert any("My.Thing" in line for line in made.left_out)
+    left_out = list(design(it).left_out())
+    assert len(left_out) == 2
+    assert any("My.Thing" in line for line in left_out)
 
 
 @pytest.mark.engine
@@ -230,7 +230,7 @@ def test_the_syntax_reads_like_the_hosts(pwsh: str, tmp_path: Path) -> None:
     script = tmp_path / "both.ps1"
     script.write_text(
         f"function Get-Host1 {{ {host} }}\n"
-        + proxy.render(design(it), "Get-Proxy1").text
+        + proxy.draft(design(it)).render("Get-Proxy1")
         + "@{ host = (Get-Command Get-Host1 -Syntax).Replace('Get-Host1', 'X').Trim()\n"
         "proxy = (Get-Command Get-Proxy1 -Syntax).Replace('Get-Proxy1', 'X').Trim()\n"
         "output = (Get-Command Get-Proxy1).OutputType.Name } | ConvertTo-Json\n",

@@ -5,12 +5,10 @@ from __future__ import annotations
 import pytest
 
 from psexport.generate import psm1
-from psexport.generate.design import Shape
-from psexport.generate.proxy import ProxyText
 
 
 def rendered(body: str = "") -> str:
-    proxy = ProxyText("Get-It", f"function Get-It {{ {body} }}\n", Shape.SIMPLE)
+    proxy = f"function Get-It {{ {body} }}\n"
     return psm1.render("About", {"Name": "M"}, [proxy], {"it": "Get-It"}, {})
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, TypeVar, cast
 
 from ..errors import UsageError
@@ -136,6 +135,8 @@ def _refuse_password(parameter: Parameter, token: Named) -> None:
 
 
 def _unknown(verb: Verb, token: Named) -> UsageError:
+    from difflib import get_close_matches
+
     folded = {
         fold(name): parameter.name
         for parameter in verb.parameters

@@ -12,8 +12,8 @@ from typing import TextIO
 
 from ..errors import PSExportError
 from ..events import Answered, Asking, Event, Message, Problem, Progress, Severity
-from ..model import Skipped
 from ..report import MAX_MESSAGE, error_line, harmless, problem_line
+from ..vocabulary import Skipped
 from .binder import Bound
 from .parameters import MEANINGLESS
 from .progress import Display, display

@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import NoReturn
 
 from ..errors import UsageError
-from ..model import CommandType
 from ..order import COMMAND_TYPES, module_spec
 from ..pslang import LiteralSyntaxError, fold, parse_literal
 from ..pslang.characters import DOUBLE_QUOTES, SINGLE_QUOTES
 from ..pslang.literal import Value as LiteralValue
 from ..transport.base import Argument, ModuleSpec
+from ..vocabulary import CommandType
 from .parameters import Kind, Parameter
 
 #: What a bound parameter holds.

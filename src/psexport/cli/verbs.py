@@ -81,7 +81,7 @@ def _export(bound: Bound, console: Console, stdin: TextIO | None) -> int:
     with open_session(connection, prompt) as session:
         from ..exporter import run
 
-        result = run(prepared, session, console)
+        result = run(prepared, session, console, last=True)
     if bound.flag("AsJson"):
         console.write(as_json(result) + "\n")
     else:

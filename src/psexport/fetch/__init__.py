@@ -10,19 +10,22 @@ from __future__ import annotations
 from ..events import Message, OnEvent, Problem, Severity, ignore
 from ..model import Catalogue, Skipped
 from ..transport.base import Session
-from .request import CLIENT_VERSION, FetchRequest
+from .request import CLIENT_VERSION, FetchRequest, OnCommand, pass_by
 
 
 def fetch(
     session: Session,
     request: FetchRequest | None = None,
     on_event: OnEvent = ignore,
+    on_command: OnCommand = pass_by,
 ) -> Catalogue:
     """Ask a host for all that a request wants.
 
     :param request: what is wanted; everything, unless said otherwise.
     :param on_event: told what is asked, how far it is, and what went wrong without
         ending the work; what it raises ends the work.
+    :param on_command: is given commands while the host still talks of others, where
+        they come one by one; some of them may not get into the catalogue.
     :raises TransportError: the session broke, or did not answer in time.
     :raises RemoteError: the host refused, failed, or lacks a command that is needed
         (``ErrorFromRemoteCommand``, ``ErrorRequiredRemoteCommandNotFound``,
@@ -34,7 +37,7 @@ def fetch(
     for warning in session.greeting.warnings:
         on_event(Message(Severity.WARNING, warning))
     facts = host.fetch(session, on_event)
-    catalogue = compact.fetch(session, request, facts, on_event)
+    catalogue = compact.fetch(session, request, facts, on_event, on_command)
     if catalogue is None:
         catalogue = portable.fetch(session, request, facts, on_event)
     for name in _missing(request, catalogue):

@@ -21,15 +21,20 @@ from ..model import Catalogue, Host
 from ..transport.base import Argument, Script, Session
 from .interview import Interview, PipelineError
 from .records import Reader
-from .request import FetchRequest
+from .request import FetchRequest, OnCommand, pass_by
 
 
 def fetch(
-    session: Session, request: FetchRequest, host: Host, on_event: OnEvent
+    session: Session,
+    request: FetchRequest,
+    host: Host,
+    on_event: OnEvent,
+    on_command: OnCommand = pass_by,
 ) -> Catalogue | None:
     """Have a script on the host tell what the request wants.
 
     :param host: what the host said of itself; decides whether a script is sent.
+    :param on_command: is given each command as soon as it is known.
     :returns: ``None`` where this road is closed, so that the other must be taken: no
         script is allowed, or what the host said to it was errors and nothing else.
     :raises RemoteError: the answer makes no sense
@@ -53,7 +58,8 @@ def fetch(
         with closing(answer) as documents:
             for data in documents:
                 pieces += 1
-                reader.take(data)
+                for command in reader.take(data):
+                    on_command(command)
     except PipelineError as refusal:
         _tell_closed(interview, str(refusal), refusal.id)
         return None

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..model import CommandType
+from ..model import Command, CommandType
 from ..transport.base import Argument, ModuleSpec
 
 #: The PowerShell that a host is told we are, where it asks: the one whose view
 #: elements the generator knows. Without a version hosts leave out views that a
 #: PowerShell of 2006 cannot read.
 CLIENT_VERSION = "7.6.9"
+
+#: Is given commands while the host still talks of others.
+OnCommand = Callable[[Command], None]
+
+
+def pass_by(command: Command) -> None:
+    """Listen to nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from ..connection import Connection
 from ..model import Alias, Catalogue, Host, Proxy, Selection, Skipped
 from ..pslang import fold
 from ..pslang.render import LiteralValue, UnrenderableError
-from . import about, format, help, proxy, psm1
-from .design import Design, design
+from . import about, format, help, psm1
+from .drafts import Drafts
 from .endpoint import endpoint
+from .proxy import Draft
 from .psd1 import Manifest
 
 
@@ -71,33 +72,39 @@ def reserved_names() -> frozenset[str]:
 
 
 def build_module(
-    selection: Selection, catalogue: Catalogue, options: ModuleOptions
+    selection: Selection,
+    catalogue: Catalogue,
+    options: ModuleOptions,
+    drafts: Drafts | None = None,
 ) -> GeneratedModule:
     """Render all files of a module.
 
     :param selection: what becomes part of it; all its names are safe.
     :param catalogue: where the selection came from: the host, and help.
+    :param drafts: those that there are already, as compatible as the options say.
     """
-    designs = [
-        design(each.command, compatible=options.compatible)
-        for each in selection.proxies
-    ]
+    drafted, refused = _drafted(
+        selection.proxies, drafts or Drafts(compatible=options.compatible)
+    )
     topics: list[help.HelpFile] = []
     has_help = options.include_help and bool(selection.proxies)
     if has_help:
         in_need = [
             each
-            for each, its in zip(selection.proxies, designs, strict=True)
+            for each, draft in drafted
             if (each.command.resolved_name or each.command.name) in catalogue.help
-            or not its.speaks_for_itself
+            or not draft.design.speaks_for_itself
         ]
         topics += help.render(options.name, in_need, catalogue.help)
-    proxies, refused, notes = _proxies(
-        selection.proxies,
-        designs,
-        {name: file.name for file in topics for name in file.commands},
-    )
-    functions = [name for name, _ in proxies]
+    pages = {name: file.name for file in topics for name in file.commands}
+    proxies = [
+        draft.render(each.name, help_file=pages.get(each.name, ""))
+        for each, draft in drafted
+    ]
+    notes = [
+        (each.name, lost) for each, draft in drafted for lost in draft.design.left_out()
+    ]
+    functions = [each.name for each, _ in drafted]
     made = frozenset(functions)
     aliases = {
         alias.name: alias.target
@@ -105,7 +112,7 @@ def build_module(
         if alias.target is not None and alias.target in made
     }
     specials: dict[str, LiteralValue] = {
-        text.command: dict(text.special) for _, text in proxies if text.special
+        draft.command: dict(draft.special) for _, draft in drafted if draft.special
     }
     views = format.render(
         selection.views,
@@ -134,9 +141,7 @@ def build_module(
             " How it finds its session, and how to give it another: "
             f"Get-Help about_{options.name}"
         )
-    script = psm1.render(
-        banner, settings, [text for _, text in proxies], aliases, specials
-    )
+    script = psm1.render(banner, settings, proxies, aliases, specials)
     format_file = f"{options.name}.format.ps1xml"
     manifest = Manifest(
         name=options.name,
@@ -153,9 +158,7 @@ def build_module(
             "HostEdition": host.edition,
             "Identity": host.identity,
             "Hash": host.implicit_remoting_hash,
-            "Fingerprint": _fingerprint(
-                *(text.text for _, text in proxies), *aliases, views.text
-            ),
+            "Fingerprint": _fingerprint(*proxies, *aliases, views.text),
         },
     )
     files = {f"{options.name}.psm1": script, format_file: views.text}
@@ -170,25 +173,20 @@ def build_module(
     )
 
 
-def _proxies(
-    chosen: tuple[Proxy, ...],
-    designs: Sequence[Design],
-    help_files: Mapping[str, str],
-) -> tuple[list[tuple[str, proxy.ProxyText]], list[Skipped], list[tuple[str, str]]]:
-    rendered = []
-    skipped = []
-    notes = []
-    for each, its in zip(chosen, designs, strict=True):
+def _drafted(
+    chosen: tuple[Proxy, ...], drafts: Drafts
+) -> tuple[list[tuple[Proxy, Draft]], list[Skipped]]:
+    """Return the proxies that can be written, with their drafts, and the others."""
+    drafted = []
+    refused = []
+    for each in chosen:
         try:
-            text = proxy.render(its, each.name, help_file=help_files.get(each.name, ""))
+            drafted.append((each, drafts.of(each.command)))
         except UnrenderableError as error:
             # Selection lets no such name through; text elsewhere in the metadata may
             # still be what no file can hold, and costs this command alone.
-            skipped.append(Skipped(each.command.name, error.id, error.message))
-            continue
-        rendered.append((each.name, text))
-        notes += [(each.name, one) for one in text.left_out]
-    return rendered, skipped, notes
+            refused.append(Skipped(each.command.name, error.id, error.message))
+    return drafted, refused
 
 
 def _has(alias: Alias, functions: frozenset[str]) -> bool:
@@ -221,4 +219,10 @@ def _fingerprint(*texts: str) -> str:
     return digest.hexdigest()[:32]
 
 
-__all__ = ["GeneratedModule", "ModuleOptions", "build_module", "reserved_names"]
+__all__ = [
+    "Drafts",
+    "GeneratedModule",
+    "ModuleOptions",
+    "build_module",
+    "reserved_names",
+]

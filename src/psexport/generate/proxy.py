@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..model import (
@@ -46,27 +46,37 @@ _MATCH_AND_QUOTE = (
 
 
 @dataclass(frozen=True, slots=True)
-class ProxyText:
-    """The text of a proxy, and what the rest of the module must know of it.
+class Draft:
+    """A proxy, but for its name and its help.
 
-    :ivar command: the command, as the host calls it.
     :ivar special: entries for the runtime's table: ``Renamed``, ``Input``,
         ``Arguments``, ``Positional``, ``Rest``.
-    :ivar left_out: what the metadata lost, in words.
     """
 
-    command: str
-    text: str
-    shape: Shape
-    special: dict[str, LiteralValue] = field(default_factory=dict)
-    left_out: tuple[str, ...] = ()
+    design: Design
+    body: str
+    special: Mapping[str, LiteralValue] = field(default_factory=dict)
+
+    @property
+    def command(self) -> str:
+        """The command, as the host calls it."""
+        return self.design.command.name
+
+    def render(self, name: str, *, help_file: str = "") -> str:
+        """Return the text of the proxy.
+
+        :param name: what the proxy is called.
+        :param help_file: name of the help file that documents it; empty for none.
+        :raises UnrenderableError: no function can have the name.
+        """
+        help_line = f"#.ExternalHelp {help_file}\n" if help_file else ""
+        return f"function {FunctionName(name).render()} {{\n{help_line}{self.body}}}\n"
 
 
-def render(design: Design, name: str, *, help_file: str = "") -> ProxyText:
-    """Return the proxy of a command.
+def draft(design: Design) -> Draft:
+    """Return the proxy of a command, but for its name.
 
-    :param name: what the proxy is called.
-    :param help_file: name of the help file that documents it; empty for none.
+    :raises UnrenderableError: something in it can be part of no text.
     """
     command, shape = design.command, design.shape
     extra_aliases = _as_job_prefixes(command.parameters)
@@ -116,21 +126,19 @@ def render(design: Design, name: str, *, help_file: str = "") -> ProxyText:
     if header and command.output_types:
         types = ",".join(Quoted(one).render() for one in command.output_types)
         header += f"[OutputType({types})]\n"
-    if help_file:
-        header = f"#.ExternalHelp {help_file}\n{header}"
     what = Quoted(command.name).render()
     if shape is Shape.SIMPLE:
         start = f"{what} $null $PSBoundParameters $args $MyInvocation.ExpectingInput"
     else:
         start = f"{what} $PSCmdlet $PSBoundParameters"
     parameters = ",\n".join(lines)
-    text = (
-        f"function {FunctionName(name).render()} {{\n{header}param({parameters})\n"
+    body = (
+        f"{header}param({parameters})\n"
         f"begin{{${CALL}=Start-PSExportCall {start}}}\n"
         f"process{{Send-PSExportInput ${CALL} $_}}\n"
-        f"end{{Complete-PSExportCall ${CALL}}}\n}}\n"
+        f"end{{Complete-PSExportCall ${CALL}}}\n"
     )
-    return ProxyText(command.name, text, shape, special, tuple(design.left_out()))
+    return Draft(design, body, special)
 
 
 def _catching(how: str, variable: str) -> str:

@@ -9,7 +9,6 @@ from importlib import resources
 
 from ..pslang import Comment, Literal, Quoted
 from ..pslang.render import LiteralValue
-from .proxy import ProxyText
 
 #: The line of the runtime after which a module has what is its own.
 _SETTINGS = "# Here each module has its own settings.\n"
@@ -46,7 +45,7 @@ def runtime_functions() -> frozenset[str]:
 def render(
     banner: str,
     settings: Mapping[str, LiteralValue],
-    proxies: Iterable[ProxyText],
+    proxies: Iterable[str],
     aliases: Mapping[str, str],
     specials: Mapping[str, LiteralValue],
 ) -> str:
@@ -54,7 +53,7 @@ def render(
 
     :param banner: what a reader of the file should know; becomes a comment.
     :param settings: entries of ``$PSExport``.
-    :param proxies: the functions, in the order in which they are to stand.
+    :param proxies: the texts of the functions, in the order in which they are to stand.
     :param aliases: alias → function.
     :param specials: entries of ``$PSExportSpecial``, by the host's command name.
     """
@@ -68,7 +67,7 @@ def render(
         "\n\n# Proxies: from here on, one function for each command of the host.\n\n",
         _START,
     ]
-    parts += [proxy.text for proxy in proxies]
+    parts += proxies
     if aliases:
         pairs = "\n".join(
             f"    {Quoted(name).render()} = {Quoted(target).render()}"

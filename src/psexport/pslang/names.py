@@ -13,6 +13,7 @@ import functools
 import re
 import unicodedata
 
+from ..errors import UsageError
 from .characters import fold
 
 _MAX_LENGTH = 100
@@ -78,6 +79,20 @@ def why_not_definable(name: str) -> str | None:
 def is_definable(name: str) -> bool:
     """Whether a function or alias of this safe name can be made in a module."""
     return why_not_definable(name) is None
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse what cannot be put before the nouns of commands.
+
+    :raises UsageError: id ``InvalidPrefix``.
+    """
+    if prefix and ("\\" in prefix or not is_safe_name(prefix, NameKind.PARAMETER)):
+        raise UsageError(
+            f"{prefix!r} is no prefix for names of commands",
+            id="InvalidPrefix",
+            target=prefix,
+            hint="Use letters and digits.",
+        )
 
 
 def _folded(names: str) -> frozenset[str]:

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from ..errors import PSExportError, UsageError
+from ..errors import PSExportError
 from ..model import (
     Alias,
     Catalogue,
@@ -29,9 +30,11 @@ from ..model import (
     Selection,
     Skipped,
 )
-from ..pslang import NameKind, Wildcard, fold, has_wildcards, is_safe_name
-from ..views import TypeViews
-from .safety import refuse_metadata, refuse_name, repair
+from ..pslang import Wildcard, check_prefix, fold, has_wildcards
+from .safety import Inspection, refuse_name
+
+if TYPE_CHECKING:
+    from ..views import TypeViews
 
 #: Left out where the host does not say what to leave out.
 DEFAULT_COMMANDS_TO_SKIP = (
@@ -94,6 +97,7 @@ def select(
     *,
     baseline: frozenset[str] | None = None,
     reserved: frozenset[str] = frozenset(),
+    inspection: Inspection | None = None,
 ) -> Selection:
     """Choose what becomes a module.
 
@@ -101,6 +105,7 @@ def select(
     :param baseline: folded names (:func:`psexport.pslang.fold`) of the commands that
         the caller's shell has and that must not be clobbered; ``None`` allows it.
     :param reserved: folded names that the module needs for functions of its own.
+    :param inspection: one that knows commands already.
     :raises UsageError: a pattern or the prefix is no pattern or prefix.
     :raises PSExportError: ``ErrorNoCommandsImportedBecauseOfSkipping`` if there were
         commands and the baseline has them all.
@@ -113,7 +118,7 @@ def select(
     commands = _requested(catalogue.commands, request, ledger)
     commands = _not_left_out(commands, catalogue, request, ledger)
     commands = _first_of_each_name(commands, ledger)
-    proxies = _safe(commands, request, reserved, ledger)
+    proxies = _safe(commands, request, reserved, inspection or Inspection(), ledger)
     proxies = _not_clobbering(proxies, baseline, ledger)
     proxies, aliases = _resolved(proxies, ledger)
     return Selection(
@@ -151,9 +156,10 @@ def _requested(
     types = request.types
     if types & _FUNCTIONS:
         types |= _FUNCTIONS  # asking for one kind of function may bring the others
+    kinds = frozenset(types)
     kept = []
     for command in commands:
-        if command.type & types and _matches_name(patterns, command.name):
+        if command.type in kinds and _matches_name(patterns, command.name):
             kept.append(command)
         else:
             ledger.refuse(
@@ -220,32 +226,19 @@ def _safe(
     commands: Sequence[Command],
     request: SelectionRequest,
     reserved: frozenset[str],
+    inspection: Inspection,
     ledger: _Ledger,
 ) -> list[Proxy]:
     check_prefix(request.prefix)
     proxies = []
     for command in commands:
         name = _prefixed(command.name, request.prefix)
-        refusal = refuse_name(command.name, name, reserved) or refuse_metadata(command)
-        if refusal:
-            ledger.refuse(command.name, *refusal)
+        found = refuse_name(command.name, name, reserved) or inspection.of(command)
+        if isinstance(found, Command):
+            proxies.append(Proxy(name, found))
         else:
-            proxies.append(Proxy(name, repair(command)))
+            ledger.refuse(command.name, *found)
     return proxies
-
-
-def check_prefix(prefix: str) -> None:
-    """Refuse what cannot be put before nouns.
-
-    :raises UsageError: id ``InvalidPrefix``.
-    """
-    if prefix and ("\\" in prefix or not is_safe_name(prefix, NameKind.PARAMETER)):
-        raise UsageError(
-            f"{prefix!r} is no prefix for names of commands",
-            id="InvalidPrefix",
-            target=prefix,
-            hint="Use letters and digits.",
-        )
 
 
 def _prefixed(name: str, prefix: str) -> str:

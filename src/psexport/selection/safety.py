@@ -44,35 +44,63 @@ def refuse_name(name: str, local: str, reserved: frozenset[str]) -> Refusal | No
     return None
 
 
-def refuse_metadata(command: Command) -> Refusal | None:
-    """Say what of the metadata could not safely become code."""
-    names = [parameter.name for parameter in command.parameters]
-    aliases = [alias for parameter in command.parameters for alias in parameter.aliases]
-    sets = {
-        place.set for parameter in command.parameters for place in parameter.memberships
-    }
-    sets.update(command.sets)
-    if command.default_set:
-        sets.add(command.default_set)
+class Inspection:
+    """Looks at metadata for what could not safely become code.
 
-    for kind, parts in (
-        (NameKind.PARAMETER, names),
-        (NameKind.ALIAS, aliases),
-        (NameKind.PARAMETER_SET, sorted(sets)),
-    ):
-        for part in parts:
-            if not is_safe_name(part, kind):
-                return _unsafe_part(kind, part)
-    if len(set(map(fold, names))) < len(names):
-        return _malformed("two parameters have the same name")
-    if len(set(map(fold, sets))) > MAX_PARAMETER_SETS + 1:  # one may be all of them
-        return _malformed("it has more parameter sets than PowerShell allows")
-    for parameter in command.parameters:
-        places = parameter.memberships
-        if any((place.position or 0) > MAX_POSITION for place in places):
-            return _malformed(f"no parameter can be where {parameter.name!r} is")
-        if len(places) > 1 and len({fold(place.set) for place in places}) < len(places):
-            return _malformed(f"{parameter.name!r} is in one parameter set twice")
+    That hangs on a command alone, so it can be done while the host still tells of
+    others. Parameters that commands share are looked at once.
+    """
+
+    def __init__(self) -> None:
+        # Both with what they are about, so that nothing else can come to have its id.
+        self._known: dict[int, tuple[Command, Command | Refusal]] = {}
+        self._sound: dict[int, Parameter] = {}
+
+    def of(self, command: Command) -> Command | Refusal:
+        """Return a command, repaired if need be, or why it cannot be exported."""
+        known = self._known.get(id(command))
+        if known is None:
+            found = self._refusal(command) or _repaired(command)
+            known = self._known[id(command)] = command, found
+        return known[1]
+
+    def _refusal(self, command: Command) -> Refusal | None:
+        sound = self._sound
+        for parameter in command.parameters:
+            if id(parameter) not in sound:
+                if refusal := _refuse_parameter(parameter):
+                    return refusal
+                sound[id(parameter)] = parameter
+        names = {fold(parameter.name) for parameter in command.parameters}
+        if len(names) < len(command.parameters):
+            return _malformed("two parameters have the same name")
+        sets = {
+            place.set
+            for parameter in command.parameters
+            for place in parameter.memberships
+        }
+        sets.update(command.sets)
+        if command.default_set:
+            sets.add(command.default_set)
+        for one in sorted(sets):
+            if not is_safe_name(one, NameKind.PARAMETER_SET):
+                return _unsafe_part(NameKind.PARAMETER_SET, one)
+        if len(set(map(fold, sets))) > MAX_PARAMETER_SETS + 1:  # one may be all of them
+            return _malformed("it has more parameter sets than PowerShell allows")
+        return None
+
+
+def _refuse_parameter(parameter: Parameter) -> Refusal | None:
+    if not is_safe_name(parameter.name, NameKind.PARAMETER):
+        return _unsafe_part(NameKind.PARAMETER, parameter.name)
+    for alias in parameter.aliases:
+        if not is_safe_name(alias, NameKind.ALIAS):
+            return _unsafe_part(NameKind.ALIAS, alias)
+    places = parameter.memberships
+    if any((place.position or 0) > MAX_POSITION for place in places):
+        return _malformed(f"no parameter can be where {parameter.name!r} is")
+    if len({fold(place.set) for place in places}) < len(places):
+        return _malformed(f"{parameter.name!r} is in one parameter set twice")
     return None
 
 
@@ -95,7 +123,7 @@ _TRANSACTIONS = frozenset(("USETRANSACTION", "USETX"))
 _COMMON = COMMON_PARAMETERS | COMMON_PARAMETER_ALIASES
 
 
-def repair(command: Command) -> Command:
+def _repaired(command: Command) -> Command:
     """Take out what would make the function unusable and takes nothing away.
 
     A parameter that the proxy has as a common parameter is handed to the host as
@@ -126,6 +154,8 @@ def repair(command: Command) -> Command:
 
 def _without_used_aliases(parameter: Parameter, used: set[str]) -> Parameter:
     """Drop aliases that something else is called; the others are used from now on."""
+    if not parameter.aliases:
+        return parameter
     free = []
     for alias in parameter.aliases:
         key = fold(alias)

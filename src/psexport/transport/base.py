@@ -19,7 +19,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ..model import CommandType
+from ..vocabulary import CommandType
 
 if TYPE_CHECKING:
     from ..connection import Connection

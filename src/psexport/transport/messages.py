@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import clixml
 from ..errors import UsageError
-from ..model import CommandType
 from ..pslang import TypedInt
+from ..vocabulary import CommandType
 from .base import (
     Argument,
     Call,

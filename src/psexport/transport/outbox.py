@@ -9,9 +9,12 @@ from __future__ import annotations
 import uuid
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .packets import Packet, render
-from .psrp import Outgoing
+
+if TYPE_CHECKING:
+    from .psrp import Outgoing
 
 _Target = uuid.UUID | None
 

@@ -19,9 +19,9 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from ..errors import TransportError
-from . import psrp
 from .base import (
     Answer,
     Greeting,
@@ -37,6 +37,9 @@ from .live import LiveAnswer, closed, unheard
 from .outbox import Outbox
 from .packets import Packet, parse, start
 from .process import Process, printable
+
+if TYPE_CHECKING:
+    from . import psrp
 
 #: Bytes of records that may wait before the host is left to wait.
 BUFFER = 16 * 1024 * 1024
@@ -101,8 +104,10 @@ class OutOfProcessSession(Session):
         self._process = Process(
             command, said=self._heard, terminal=terminal, environment=environment
         )
+        # What speaks the protocol takes a while to load; meanwhile the program starts.
+        from . import psrp
+
         self._outbox = Outbox(self._process.write)
-        # Its library takes a while to load; meanwhile the program starts.
         self._client = psrp.Client(runspaces=runspaces)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -306,9 +311,11 @@ class OutOfProcessSession(Session):
             raise violation(f"a {packet.kind} packet from a server")
 
     def _happened(self, event: psrp.Event) -> None:
-        if isinstance(event, psrp.Opened):
+        from .psrp import Ended, Opened
+
+        if isinstance(event, Opened):
             self._opened = event
-        elif isinstance(event, psrp.Ended):
+        elif isinstance(event, Ended):
             if not self.closing:
                 self._fail(self._broken("closed the session", event.reason))
         else:
