@@ -92,7 +92,7 @@ def test_the_request_is_arguments() -> None:
             client_version="7.5",
         )
     )
-    assert asked.text == compact.script()
+    assert asked.text == compact.SCRIPT
     assert hostile not in asked.text
     assert dict(asked.parameters) == {
         "Name": (hostile,),
@@ -125,7 +125,7 @@ def test_what_is_not_wanted_is_not_asked() -> None:
 
 
 def test_the_script_is_small_and_plain() -> None:
-    text = compact.script()
+    text = compact.SCRIPT
     assert text.isascii()
     lines = text.splitlines()
     code = [s for line in lines if (s := line.strip()) and not s.startswith("#")]

@@ -176,7 +176,7 @@ def by_commands(opened: Session, *names: str, **wanted: Any) -> Catalogue:
 
 def test_the_script_is_powershell_3(pwsh: str, tmp_path: Path) -> None:
     file = tmp_path / "compact.ps1"
-    file.write_text(compact.script(), encoding="ascii")
+    file.write_text(compact.SCRIPT, encoding="ascii")
     prober = Path(__file__).with_name("compact_syntax.ps1")
     told = json.loads(run_script(pwsh, prober, str(file)))
     assert told["errors"] == []
@@ -283,7 +283,7 @@ def test_nothing_stays_behind_in_either_scope(
     """However a transport runs it: dot-sourced, as PSRP does, or in a scope."""
     file = tmp_path / "run.ps1"
     source = tmp_path / "compact.ps1"
-    source.write_text(compact.script(), encoding="ascii")
+    source.write_text(compact.SCRIPT, encoding="ascii")
     file.write_text(
         f"""
         $shell = [PowerShell]::Create()

@@ -77,7 +77,7 @@ def scripted(answer: Callable[[], Records]) -> FakeSession:
 
     def script(question: Question) -> Any:
         assert isinstance(question, Script)
-        return answer() if question.text == compact.script() else facts(question)  # type: ignore[operator]
+        return answer() if question.text == compact.SCRIPT else facts(question)  # type: ignore[operator]
 
     made._answers["script"] = script
     return made

@@ -216,7 +216,7 @@ def session(host: Host, road: str) -> FakeSession:
 
     def script(question: Question) -> Said:
         assert isinstance(question, Script)
-        if question.text == compact.script():
+        if question.text == compact.SCRIPT:
             return output(*compact_answer(host))
         if "LanguageMode=" not in question.text:
             return output()

@@ -387,6 +387,22 @@
         catch { & $putTrouble 'failed' $command.Name $_ } }
     }
 
+    # ---- Views -----------------------------------------------------------------------
+
+    $addViews = {
+        $how = @{ TypeName = $FormatTypeName }
+        # Without a version a host leaves out what old clients cannot read.
+        $asked = 'Microsoft.PowerShell.Utility\Get-FormatData'
+        if ($invoke.GetCommand($asked, 'Cmdlet').Parameters['PowerShellVersion']) {
+            $how.PowerShellVersion = $ClientVersion
+        }
+        foreach ($one in Microsoft.PowerShell.Utility\Get-FormatData @how) {
+            try { & $put 'view' (& $clixml $one) }
+            catch { & $putTrouble 'failed' $one.TypeName $_ }
+            if ($out.Length -gt 262144) { & $flush }
+        }
+    }
+
     # ---- Help ------------------------------------------------------------------------
 
     # Turkish has two letters i.
@@ -512,19 +528,7 @@
         }
         & $put 'expect' ([string] $found.Count)
         & $addCommands $found $out $nul
-        if ($FormatTypeName) {
-            $how = @{ TypeName = $FormatTypeName }
-            # Without a version a host leaves out what old clients cannot read.
-            $asked = 'Microsoft.PowerShell.Utility\Get-FormatData'
-            if ($invoke.GetCommand($asked, 'Cmdlet').Parameters['PowerShellVersion']) {
-                $how.PowerShellVersion = $ClientVersion
-            }
-            foreach ($one in Microsoft.PowerShell.Utility\Get-FormatData @how) {
-                try { & $put 'view' (& $clixml $one) }
-                catch { & $putTrouble 'failed' $one.TypeName $_ }
-                if ($out.Length -gt 262144) { & $flush }
-            }
-        }
+        if ($FormatTypeName) { & $addViews }
         if ($Help) { & $addHelp $found }
         & $put 'end' ($count.command, $count.view, $count.help, $count.failed -join ',')
         & $flush

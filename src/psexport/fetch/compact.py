@@ -12,7 +12,6 @@ answers, and docs/compact-road.md tells what is in it.
 from __future__ import annotations
 
 from contextlib import closing
-from functools import cache
 from importlib import resources
 
 from ..clixml import HostError
@@ -22,6 +21,9 @@ from ..transport.base import Argument, Script, Session
 from .interview import Interview, PipelineError
 from .records import Reader
 from .request import FetchRequest, OnCommand, pass_by
+
+#: What is sent to hosts, as it is sent.
+SCRIPT = resources.files(__package__).joinpath("compact.ps1").read_text("utf-8")
 
 
 def fetch(
@@ -74,12 +76,6 @@ def _tell_closed(interview: Interview, why: str, id: str) -> None:
     interview.tell(Message(Severity.VERBOSE, text, id))
 
 
-@cache
-def script() -> str:
-    """The script that is sent to hosts, as it is sent."""
-    return resources.files(__package__).joinpath("compact.ps1").read_text("utf-8")
-
-
 def question(request: FetchRequest) -> Script:
     """What the host is asked: the script, with the request as its arguments."""
     parameters: list[tuple[str, Argument]] = []
@@ -112,7 +108,7 @@ def question(request: FetchRequest) -> Script:
             ("FormatTypeName", request.format_type_names),
             ("ClientVersion", request.client_version),
         ]
-    return Script(script(), tuple(parameters))
+    return Script(SCRIPT, tuple(parameters))
 
 
-__all__ = ["fetch", "question", "script"]
+__all__ = ["SCRIPT", "fetch", "question"]
