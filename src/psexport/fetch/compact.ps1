@@ -213,10 +213,7 @@
     # A variable from outside costs ten times one of its own, and -join ten times Join.
     $addCommands = {
         param($found, $text, $nul)
-        $typeNumbers = @{}
-        $kinds = @{}
-        $skips = @{}
-        $modules = @{}
+        $typeNumbers, $kinds, $skips, $modules = @{}, @{}, @{}, @{}
         $parameterNumbers = [Activator]::CreateInstance([Collections.Hashtable],
             [object[]] @([StringComparer]::Ordinal))
         $invariant = [Globalization.CultureInfo]::InvariantCulture
