@@ -246,7 +246,7 @@ class _Ahead:
         self.drafts = Drafts(compatible=order.is_compatible)
 
     def take(self, command: Command) -> None:
-        found = self.inspection.of(command)
+        found = self.inspection.add(command)
         if isinstance(found, Command):
             self.drafts.add(found)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from psexport.generate.design import Design
 from psexport.generate.drafts import Drafts
+from psexport.generate.proxy import Draft, draft
 from psexport.model import Command, CommandType, Detail, Parameter
 from psexport.pslang import UnrenderableError
 
@@ -19,10 +21,20 @@ IT = Command(
 BROKEN = Command("Get-\ud800", CommandType.CMDLET, detail=Detail.FULL, advanced=True)
 
 
-def test_a_draft_is_written_once() -> None:
+def test_a_draft_is_written_ahead_and_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+
+    def note(design: Design) -> Draft:
+        written.append(design.command.name)
+        return draft(design)
+
+    monkeypatch.setattr("psexport.generate.drafts.draft", note)
     drafts = Drafts()
     drafts.add(IT)
-    assert drafts.of(IT) is drafts.of(IT)
+    assert drafts.of(IT) == drafts.of(IT)
+    assert written == ["Get-It", "Get-It"]
 
 
 @pytest.mark.parametrize("compatible", [False, True])

@@ -28,7 +28,7 @@ def command(*parameters: Parameter, **facts: object) -> Command:
 
 
 def text(*parameters: Parameter, **facts: object) -> str:
-    return proxy.draft(design(command(*parameters, **facts))).render("Get-It")
+    return "".join(proxy.draft(design(command(*parameters, **facts))).render("Get-It"))
 
 
 def in_set(name: str, **facts: object) -> tuple[Membership, ...]:
@@ -197,7 +197,7 @@ def test_a_set_of_values_is_offered_and_not_insisted_on() -> None:
 
 def test_what_is_left_out_is_told() -> None:
     it = command(Parameter("X", "My.Thing"), has_dynamic_parameters=True)
-    left_out = list(design(it).left_out())
+    left_out = proxy.draft(design(it)).left_out
     assert len(left_out) == 2
     assert any("My.Thing" in line for line in left_out)
 
@@ -230,7 +230,7 @@ def test_the_syntax_reads_like_the_hosts(pwsh: str, tmp_path: Path) -> None:
     script = tmp_path / "both.ps1"
     script.write_text(
         f"function Get-Host1 {{ {host} }}\n"
-        + proxy.draft(design(it)).render("Get-Proxy1")
+        + "".join(proxy.draft(design(it)).render("Get-Proxy1"))
         + "@{ host = (Get-Command Get-Host1 -Syntax).Replace('Get-Host1', 'X').Trim()\n"
         "proxy = (Get-Command Get-Proxy1 -Syntax).Replace('Get-Proxy1', 'X').Trim()\n"
         "output = (Get-Command Get-Proxy1).OutputType.Name } | ConvertTo-Json\n",

@@ -93,17 +93,16 @@ def build_module(
             each
             for each, draft in drafted
             if (each.command.resolved_name or each.command.name) in catalogue.help
-            or not draft.design.speaks_for_itself
+            or not draft.speaks_for_itself
         ]
         topics += help.render(options.name, in_need, catalogue.help)
     pages = {name: file.name for file in topics for name in file.commands}
     proxies = [
-        draft.render(each.name, help_file=pages.get(each.name, ""))
+        part
         for each, draft in drafted
+        for part in draft.render(each.name, help_file=pages.get(each.name, ""))
     ]
-    notes = [
-        (each.name, lost) for each, draft in drafted for lost in draft.design.left_out()
-    ]
+    notes = [(each.name, lost) for each, draft in drafted for lost in draft.left_out]
     functions = [each.name for each, _ in drafted]
     made = frozenset(functions)
     aliases = {

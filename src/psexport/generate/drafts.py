@@ -32,11 +32,11 @@ class Drafts:
             self._known[id(command)] = command, self._draft(command)
 
     def of(self, command: Command) -> Draft:
-        """Return the draft of a command.
+        """Return the draft of a command, and forget it: nobody needs it twice.
 
         :raises UnrenderableError: something in it can be part of no text.
         """
-        known = self._known.get(id(command))
+        known = self._known.pop(id(command), None)
         return known[1] if known else self._draft(command)
 
     def _draft(self, command: Command) -> Draft:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..model import (
     ALL_SETS,
@@ -49,28 +49,30 @@ _MATCH_AND_QUOTE = (
 class Draft:
     """A proxy, but for its name and its help.
 
+    :ivar command: the command, as the host calls it.
+    :ivar body: all that comes after the name.
     :ivar special: entries for the runtime's table: ``Renamed``, ``Input``,
         ``Arguments``, ``Positional``, ``Rest``.
+    :ivar left_out: what the metadata lost, in words.
+    :ivar speaks_for_itself: whether help made up from it is what it would be on the
+        host.
     """
 
-    design: Design
+    command: str
     body: str
-    special: Mapping[str, LiteralValue] = field(default_factory=dict)
+    special: Mapping[str, LiteralValue]
+    left_out: tuple[str, ...]
+    speaks_for_itself: bool
 
-    @property
-    def command(self) -> str:
-        """The command, as the host calls it."""
-        return self.design.command.name
-
-    def render(self, name: str, *, help_file: str = "") -> str:
-        """Return the text of the proxy.
+    def render(self, name: str, *, help_file: str = "") -> tuple[str, str]:
+        """Return the text of the proxy, in two parts: the second is the body itself.
 
         :param name: what the proxy is called.
         :param help_file: name of the help file that documents it; empty for none.
         :raises UnrenderableError: no function can have the name.
         """
         help_line = f"#.ExternalHelp {help_file}\n" if help_file else ""
-        return f"function {FunctionName(name).render()} {{\n{help_line}{self.body}}}\n"
+        return f"function {FunctionName(name).render()} {{\n{help_line}", self.body
 
 
 def draft(design: Design) -> Draft:
@@ -136,9 +138,15 @@ def draft(design: Design) -> Draft:
         f"{header}param({parameters})\n"
         f"begin{{${CALL}=Start-PSExportCall {start}}}\n"
         f"process{{Send-PSExportInput ${CALL} $_}}\n"
-        f"end{{Complete-PSExportCall ${CALL}}}\n"
+        f"end{{Complete-PSExportCall ${CALL}}}\n}}\n"
     )
-    return Draft(design, body, special)
+    return Draft(
+        command.name,
+        body,
+        special,
+        tuple(design.left_out()),
+        design.speaks_for_itself,
+    )
 
 
 def _catching(how: str, variable: str) -> str:

@@ -57,12 +57,21 @@ class Inspection:
         self._sound: dict[int, Parameter] = {}
 
     def of(self, command: Command) -> Command | Refusal:
-        """Return a command, repaired if need be, or why it cannot be exported."""
-        known = self._known.get(id(command))
-        if known is None:
-            found = self._refusal(command) or _repaired(command)
-            known = self._known[id(command)] = command, found
-        return known[1]
+        """Return a command, repaired if need be, or why it cannot be exported.
+
+        That is forgotten then: nobody needs it twice.
+        """
+        known = self._known.pop(id(command), None)
+        return known[1] if known else self._look(command)
+
+    def add(self, command: Command) -> Command | Refusal:
+        """Look at a command that may be wanted, and return what will be said of it."""
+        found = self._look(command)
+        self._known[id(command)] = command, found
+        return found
+
+    def _look(self, command: Command) -> Command | Refusal:
+        return self._refusal(command) or _repaired(command)
 
     def _refusal(self, command: Command) -> Refusal | None:
         sound = self._sound
