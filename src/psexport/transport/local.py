@@ -21,9 +21,9 @@ from .outofproc import OutOfProcessSession
 #: How many pipelines run at the same time.
 RUNSPACES = 3
 #: A host that lives for one export never sees the time in which it pays that .NET
-#: compiles well (a third of the whole command) or collects garbage often (a tenth). So
-#: it compiles fast, and has the collector of servers, which waits until much has come
-#: together, with two heaps, however many processors there are.
+#: compiles well (two fifths of the whole command) or collects garbage often (a
+#: tenth). So it compiles fast, and has the collector of servers, which waits until much
+#: has come together, with two heaps, however many processors there are.
 ENVIRONMENT = MappingProxyType(
     {
         "DOTNET_TieredPGO": "0",
