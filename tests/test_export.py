@@ -285,3 +285,18 @@ def test_a_session_that_nobody_wants_any_more_is_closed(
 
 def _fail(*_: object) -> None:
     raise OSError("no disk")
+
+
+def test_what_is_done_ahead_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for folder, most in (("ahead", 50_000), ("some", 20), ("none", 0)):
+        monkeypatch.setattr(exporter, "_MOST_AHEAD", most)
+        with psexport.connect("demo") as session:
+            result = psexport.export(
+                session, tmp_path / folder / "X", command_name="*", allow_clobber=True
+            )
+        made.append([(one.path.name, one.sha256) for one in result.files])
+    assert made[0] == made[1] == made[2]
+    assert len(made[0]) > 3

@@ -238,14 +238,23 @@ def run(
     return result
 
 
+#: Commands that are prepared ahead. No host has as many; one that pretends to should
+#: fill no memory with what nobody asked for.
+_MOST_AHEAD = 50_000
+
+
 class _Ahead:
     """What is done about commands while the host still tells of others."""
 
     def __init__(self, order: Order) -> None:
         self.inspection = Inspection()
         self.drafts = Drafts(compatible=order.is_compatible)
+        self._count = 0
 
     def take(self, command: Command) -> None:
+        self._count += 1
+        if self._count > _MOST_AHEAD:
+            return
         found = self.inspection.add(command)
         if isinstance(found, Command):
             self.drafts.add(found)
