@@ -21,7 +21,7 @@ ROOT = Path(psexport.__file__).parent
 #: are one room, and may.
 FLOORS = (
     # 0: what everybody talks about
-    "errors views vocabulary",
+    "errors views vocabulary once",
     "model",
     "results events",
     # 1: languages and places, each by itself

@@ -70,7 +70,7 @@ Event = Asking | Answered | Progress | Message | Problem
 OnEvent = Callable[[Event], None]
 
 
-def ignore(event: Event) -> None:
+def ignore(event: object) -> None:
     """Listen to nothing."""
 
 

@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from .connection import Connection, Kind, parse
@@ -18,20 +19,20 @@ from .errors import UsageError
 from .events import Event, Message, OnEvent, Problem, Severity, ignore
 from .fetch import FetchRequest, fetch
 from .generate import (
-    Drafts,
     GeneratedModule,
     ModuleOptions,
     build_module,
+    drafter,
     reserved_names,
 )
 from .model import Catalogue, Command, CommandType, Selection, Skipped
 from .order import Order, Spec, arguments, command_types, module_specs, path_text, texts
 from .preparation import Prepared, prepare
-from .pslang import Wildcard, fold, has_wildcards
+from .pslang import UnrenderableError, Wildcard, fold, has_wildcards
 from .results import ExportResult, WrittenFile
 from .seal import Prompt, Seal
 from .selection import SelectionRequest, select, wanted
-from .selection.safety import Inspection
+from .selection.safety import inspector
 from .transport.base import Argument, ModuleSpec, Session
 
 
@@ -247,17 +248,19 @@ class _Ahead:
     """What is done about commands while the host still tells of others."""
 
     def __init__(self, order: Order) -> None:
-        self.inspection = Inspection()
-        self.drafts = Drafts(compatible=order.is_compatible)
+        self.inspect = inspector()
+        self.draft_of = drafter(compatible=order.is_compatible)
         self._count = 0
 
     def take(self, command: Command) -> None:
         self._count += 1
         if self._count > _MOST_AHEAD:
             return
-        found = self.inspection.add(command)
+        found = self.inspect(command)
         if isinstance(found, Command):
-            self.drafts.add(found)
+            # What makes no text is the business of whoever wants it.
+            with suppress(UnrenderableError):
+                self.draft_of(found)
 
 
 def _make(
@@ -274,14 +277,14 @@ def _make(
         _selection_request(order),
         baseline=prepared.baseline,
         reserved=reserved_names(),
-        inspection=ahead.inspection,
+        inspect=ahead.inspect,
     )
     heard.left_out(selection)
     generated = build_module(
         selection,
         catalogue,
         _module_options(prepared, catalogue, connection),
-        ahead.drafts,
+        ahead.draft_of,
     )
     heard.notes(generated)
     contents = _sealed(prepared, generated)

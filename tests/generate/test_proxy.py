@@ -28,7 +28,10 @@ def command(*parameters: Parameter, **facts: object) -> Command:
 
 
 def text(*parameters: Parameter, **facts: object) -> str:
-    return "".join(proxy.draft(design(command(*parameters, **facts))).render("Get-It"))
+    return (
+        proxy.opening("Get-It")
+        + proxy.draft(design(command(*parameters, **facts))).body
+    )
 
 
 def in_set(name: str, **facts: object) -> tuple[Membership, ...]:
@@ -230,7 +233,8 @@ def test_the_syntax_reads_like_the_hosts(pwsh: str, tmp_path: Path) -> None:
     script = tmp_path / "both.ps1"
     script.write_text(
         f"function Get-Host1 {{ {host} }}\n"
-        + "".join(proxy.draft(design(it)).render("Get-Proxy1"))
+        + proxy.opening("Get-Proxy1")
+        + proxy.draft(design(it)).body
         + "@{ host = (Get-Command Get-Host1 -Syntax).Replace('Get-Host1', 'X').Trim()\n"
         "proxy = (Get-Command Get-Proxy1 -Syntax).Replace('Get-Proxy1', 'X').Trim()\n"
         "output = (Get-Command Get-Proxy1).OutputType.Name } | ConvertTo-Json\n",

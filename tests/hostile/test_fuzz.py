@@ -200,7 +200,6 @@ KIND = st.sampled_from(
         "failed",
         "problem",
         "expect",
-        "host",
         "end",
         "other",
     ]

@@ -75,7 +75,7 @@ def _export(bound: Bound, console: Console, stdin: TextIO | None) -> int:
     prepared = prepare(_order(bound), prompt)
     # While the host opens its session there is nothing else to do; but first things
     # first.
-    preloading = Timer(_MEANWHILE, _preload)
+    preloading = Timer(_MEANWHILE, import_module, ("psexport.exporter",))
     preloading.daemon = True
     preloading.start()
     with open_session(connection, prompt) as session:
@@ -87,11 +87,6 @@ def _export(bound: Bound, console: Console, stdin: TextIO | None) -> int:
     else:
         console.write(listing(entries(file.path for file in result.files)))
     return 0
-
-
-def _preload() -> None:
-    for name in ("exporter", "fetch.compact", "fetch.portable"):
-        import_module(f"psexport.{name}")
 
 
 def _order(bound: Bound) -> Order:

@@ -10,14 +10,15 @@ from __future__ import annotations
 from ..events import Message, OnEvent, Problem, Severity, ignore
 from ..model import Catalogue, Skipped
 from ..transport.base import Session
-from .request import CLIENT_VERSION, FetchRequest, OnCommand, pass_by
+from . import compact, host, portable
+from .request import CLIENT_VERSION, FetchRequest, OnCommand
 
 
 def fetch(
     session: Session,
     request: FetchRequest | None = None,
     on_event: OnEvent = ignore,
-    on_command: OnCommand = pass_by,
+    on_command: OnCommand = ignore,
 ) -> Catalogue:
     """Ask a host for all that a request wants.
 
@@ -31,8 +32,6 @@ def fetch(
         (``ErrorFromRemoteCommand``, ``ErrorRequiredRemoteCommandNotFound``,
         ``ErrorNoResultsFromRemoteEnd``, ``ErrorMalformedDataFromRemoteCommand``).
     """
-    from . import compact, host, portable
-
     request = request or FetchRequest()
     for warning in session.greeting.warnings:
         on_event(Message(Severity.WARNING, warning))

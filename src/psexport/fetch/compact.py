@@ -15,12 +15,12 @@ from contextlib import closing
 from importlib import resources
 
 from ..clixml import HostError
-from ..events import Message, OnEvent, Severity
+from ..events import Message, OnEvent, Severity, ignore
 from ..model import Catalogue, Host
 from ..transport.base import Argument, Script, Session
 from .interview import Interview, PipelineError
 from .records import Reader
-from .request import FetchRequest, OnCommand, pass_by
+from .request import FetchRequest, OnCommand
 
 #: What is sent to hosts, as it is sent.
 SCRIPT = resources.files(__package__).joinpath("compact.ps1").read_text("utf-8")
@@ -31,7 +31,7 @@ def fetch(
     request: FetchRequest,
     host: Host,
     on_event: OnEvent,
-    on_command: OnCommand = pass_by,
+    on_command: OnCommand = ignore,
 ) -> Catalogue | None:
     """Have a script on the host tell what the request wants.
 

@@ -17,10 +17,6 @@ CLIENT_VERSION = "7.6.9"
 OnCommand = Callable[[Command], None]
 
 
-def pass_by(command: Command) -> None:
-    """Listen to nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
     """What to ask a host for; the defaults are all that Export-PSSession would.

@@ -7,17 +7,17 @@ it; who adds a kind of file adds such a module and a line in :func:`build_module
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..connection import Connection
-from ..model import Alias, Catalogue, Host, Proxy, Selection, Skipped
+from ..model import Alias, Catalogue, Command, Host, Proxy, Selection, Skipped
+from ..once import once
 from ..pslang import fold
 from ..pslang.render import LiteralValue, UnrenderableError
-from . import about, format, help, psm1
-from .drafts import Drafts
+from . import about, format, help, proxy, psm1
+from .design import design
 from .endpoint import endpoint
-from .proxy import Draft
 from .psd1 import Manifest
 
 
@@ -66,32 +66,48 @@ class GeneratedModule:
     notes: tuple[tuple[str, str], ...] = ()
 
 
+#: Writes the proxy of a command, but for its name and its help.
+DraftOf = Callable[[Command], proxy.Draft]
+
+
 def reserved_names() -> frozenset[str]:
     """Return the folded names of functions that a module has for itself."""
     return frozenset(map(fold, psm1.runtime_functions()))
+
+
+def drafter(*, compatible: bool = False) -> DraftOf:
+    """Return what writes proxies, but for their names and their help.
+
+    Nearly all of a proxy's text hangs on its command alone. Written while the host
+    still tells of other commands it costs no time, and it is written once.
+
+    :param compatible: flatten commands as Export-PSSession does.
+    """
+    return once(lambda command: proxy.draft(design(command, compatible=compatible)))
 
 
 def build_module(
     selection: Selection,
     catalogue: Catalogue,
     options: ModuleOptions,
-    drafts: Drafts | None = None,
+    draft_of: DraftOf | None = None,
 ) -> GeneratedModule:
     """Render all files of a module.
 
     :param selection: what becomes part of it; all its names are safe.
     :param catalogue: where the selection came from: the host, and help.
-    :param drafts: those that there are already, as compatible as the options say.
+    :param draft_of: a :func:`drafter` that may have written some already, as
+        compatible as the options say.
     """
     drafted, refused = _drafted(
-        selection.proxies, drafts or Drafts(compatible=options.compatible)
+        selection.proxies, draft_of or drafter(compatible=options.compatible)
     )
     topics: list[help.HelpFile] = []
     has_help = options.include_help and bool(selection.proxies)
     if has_help:
         in_need = [
             each
-            for each, draft in drafted
+            for each, _, draft in drafted
             if (each.command.resolved_name or each.command.name) in catalogue.help
             or not draft.speaks_for_itself
         ]
@@ -99,11 +115,11 @@ def build_module(
     pages = {name: file.name for file in topics for name in file.commands}
     proxies = [
         part
-        for each, draft in drafted
-        for part in draft.render(each.name, help_file=pages.get(each.name, ""))
+        for each, opening, draft in drafted
+        for part in (opening, proxy.help_line(pages.get(each.name)), draft.body)
     ]
-    notes = [(each.name, lost) for each, draft in drafted for lost in draft.left_out]
-    functions = [each.name for each, _ in drafted]
+    notes = [(each.name, lost) for each, _, draft in drafted for lost in draft.left_out]
+    functions = [each.name for each, *_ in drafted]
     made = frozenset(functions)
     aliases = {
         alias.name: alias.target
@@ -111,7 +127,7 @@ def build_module(
         if alias.target is not None and alias.target in made
     }
     specials: dict[str, LiteralValue] = {
-        draft.command: dict(draft.special) for _, draft in drafted if draft.special
+        draft.command: dict(draft.special) for *_, draft in drafted if draft.special
     }
     views = format.render(
         selection.views,
@@ -173,14 +189,15 @@ def build_module(
 
 
 def _drafted(
-    chosen: tuple[Proxy, ...], drafts: Drafts
-) -> tuple[list[tuple[Proxy, Draft]], list[Skipped]]:
-    """Return the proxies that can be written, with their drafts, and the others."""
+    chosen: tuple[Proxy, ...], draft_of: DraftOf
+) -> tuple[list[tuple[Proxy, str, proxy.Draft]], list[Skipped]]:
+    """Return the proxies that can be written, with their text, and the others."""
     drafted = []
     refused = []
     for each in chosen:
         try:
-            drafted.append((each, drafts.of(each.command)))
+            opening = proxy.opening(each.name)
+            drafted.append((each, opening, draft_of(each.command)))
         except UnrenderableError as error:
             # Selection lets no such name through; text elsewhere in the metadata may
             # still be what no file can hold, and costs this command alone.
@@ -219,9 +236,9 @@ def _fingerprint(*texts: str) -> str:
 
 
 __all__ = [
-    "Drafts",
     "GeneratedModule",
     "ModuleOptions",
     "build_module",
+    "drafter",
     "reserved_names",
 ]

@@ -50,7 +50,7 @@ class Draft:
     """A proxy, but for its name and its help.
 
     :ivar command: the command, as the host calls it.
-    :ivar body: all that comes after the name.
+    :ivar body: all that comes after these.
     :ivar special: entries for the runtime's table: ``Renamed``, ``Input``,
         ``Arguments``, ``Positional``, ``Rest``.
     :ivar left_out: what the metadata lost, in words.
@@ -64,15 +64,19 @@ class Draft:
     left_out: tuple[str, ...]
     speaks_for_itself: bool
 
-    def render(self, name: str, *, help_file: str = "") -> tuple[str, str]:
-        """Return the text of the proxy, in two parts: the second is the body itself.
 
-        :param name: what the proxy is called.
-        :param help_file: name of the help file that documents it; empty for none.
-        :raises UnrenderableError: no function can have the name.
-        """
-        help_line = f"#.ExternalHelp {help_file}\n" if help_file else ""
-        return f"function {FunctionName(name).render()} {{\n{help_line}", self.body
+def opening(name: str) -> str:
+    """Return the first line of a proxy.
+
+    :param name: what the proxy is called.
+    :raises UnrenderableError: no function can have the name.
+    """
+    return f"function {FunctionName(name).render()} {{\n"
+
+
+def help_line(file: str | None) -> str:
+    """Return the line that leads to a proxy's help; nothing if it is in no file."""
+    return f"#.ExternalHelp {file}\n" if file else ""
 
 
 def draft(design: Design) -> Draft:

@@ -31,7 +31,7 @@ from ..model import (
     Skipped,
 )
 from ..pslang import Wildcard, check_prefix, fold, has_wildcards
-from .safety import Inspection, refuse_name
+from .safety import Inspect, inspector, refuse_name
 
 if TYPE_CHECKING:
     from ..views import TypeViews
@@ -97,7 +97,7 @@ def select(
     *,
     baseline: frozenset[str] | None = None,
     reserved: frozenset[str] = frozenset(),
-    inspection: Inspection | None = None,
+    inspect: Inspect | None = None,
 ) -> Selection:
     """Choose what becomes a module.
 
@@ -105,7 +105,7 @@ def select(
     :param baseline: folded names (:func:`psexport.pslang.fold`) of the commands that
         the caller's shell has and that must not be clobbered; ``None`` allows it.
     :param reserved: folded names that the module needs for functions of its own.
-    :param inspection: one that knows commands already.
+    :param inspect: an :func:`inspector` that may have seen commands already.
     :raises UsageError: a pattern or the prefix is no pattern or prefix.
     :raises PSExportError: ``ErrorNoCommandsImportedBecauseOfSkipping`` if there were
         commands and the baseline has them all.
@@ -118,7 +118,7 @@ def select(
     commands = _requested(catalogue.commands, request, ledger)
     commands = _not_left_out(commands, catalogue, request, ledger)
     commands = _first_of_each_name(commands, ledger)
-    proxies = _safe(commands, request, reserved, inspection or Inspection(), ledger)
+    proxies = _safe(commands, request, reserved, inspect or inspector(), ledger)
     proxies = _not_clobbering(proxies, baseline, ledger)
     proxies, aliases = _resolved(proxies, ledger)
     return Selection(
@@ -226,14 +226,14 @@ def _safe(
     commands: Sequence[Command],
     request: SelectionRequest,
     reserved: frozenset[str],
-    inspection: Inspection,
+    inspect: Inspect,
     ledger: _Ledger,
 ) -> list[Proxy]:
     check_prefix(request.prefix)
     proxies = []
     for command in commands:
         name = _prefixed(command.name, request.prefix)
-        found = refuse_name(command.name, name, reserved) or inspection.of(command)
+        found = refuse_name(command.name, name, reserved) or inspect(command)
         if isinstance(found, Command):
             proxies.append(Proxy(name, found))
         else:

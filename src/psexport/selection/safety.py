@@ -6,9 +6,11 @@ without it, the command is repaired instead.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..model import Command, Parameter
+from ..once import once
 from ..pslang import (
     COMMON_PARAMETER_ALIASES,
     COMMON_PARAMETERS,
@@ -27,6 +29,9 @@ MAX_POSITION = 2**31 - 1
 #: The id of an error, and its reason.
 Refusal = tuple[str, str]
 
+#: Looks at a command: returns it, repaired if need be, or why it cannot be exported.
+Inspect = Callable[[Command], Command | Refusal]
+
 
 def refuse_name(name: str, local: str, reserved: frozenset[str]) -> Refusal | None:
     """Say why no function can be made for a name of the host.
@@ -44,59 +49,22 @@ def refuse_name(name: str, local: str, reserved: frozenset[str]) -> Refusal | No
     return None
 
 
-class Inspection:
-    """Looks at metadata for what could not safely become code.
+def inspector() -> Inspect:
+    """Return what looks whether commands could safely become code.
 
-    That hangs on a command alone, so it can be done while the host still tells of
-    others. Parameters that commands share are looked at once.
+    It gives a command back, repaired if need be, or says why it cannot be exported.
+    That hangs on the command alone, so it can be done while the host still tells of
+    others, and is done once. So are the parameters that commands share.
     """
+    refuse_parameter = once(_refuse_parameter)
 
-    def __init__(self) -> None:
-        # Both with what they are about, so that nothing else can come to have its id.
-        self._known: dict[int, tuple[Command, Command | Refusal]] = {}
-        self._sound: dict[int, Parameter] = {}
-
-    def of(self, command: Command) -> Command | Refusal:
-        """Return a command, repaired if need be, or why it cannot be exported.
-
-        That is forgotten then: nobody needs it twice.
-        """
-        known = self._known.pop(id(command), None)
-        return known[1] if known else self._look(command)
-
-    def add(self, command: Command) -> Command | Refusal:
-        """Look at a command that may be wanted, and return what will be said of it."""
-        found = self._look(command)
-        self._known[id(command)] = command, found
-        return found
-
-    def _look(self, command: Command) -> Command | Refusal:
-        return self._refusal(command) or _repaired(command)
-
-    def _refusal(self, command: Command) -> Refusal | None:
-        sound = self._sound
+    def inspect(command: Command) -> Command | Refusal:
         for parameter in command.parameters:
-            if id(parameter) not in sound:
-                if refusal := _refuse_parameter(parameter):
-                    return refusal
-                sound[id(parameter)] = parameter
-        names = {fold(parameter.name) for parameter in command.parameters}
-        if len(names) < len(command.parameters):
-            return _malformed("two parameters have the same name")
-        sets = {
-            place.set
-            for parameter in command.parameters
-            for place in parameter.memberships
-        }
-        sets.update(command.sets)
-        if command.default_set:
-            sets.add(command.default_set)
-        for one in sorted(sets):
-            if not is_safe_name(one, NameKind.PARAMETER_SET):
-                return _unsafe_part(NameKind.PARAMETER_SET, one)
-        if len(set(map(fold, sets))) > MAX_PARAMETER_SETS + 1:  # one may be all of them
-            return _malformed("it has more parameter sets than PowerShell allows")
-        return None
+            if refusal := refuse_parameter(parameter):
+                return refusal
+        return _refuse_together(command) or _repaired(command)
+
+    return once(inspect)
 
 
 def _refuse_parameter(parameter: Parameter) -> Refusal | None:
@@ -110,6 +78,25 @@ def _refuse_parameter(parameter: Parameter) -> Refusal | None:
         return _malformed(f"no parameter can be where {parameter.name!r} is")
     if len({fold(place.set) for place in places}) < len(places):
         return _malformed(f"{parameter.name!r} is in one parameter set twice")
+    return None
+
+
+def _refuse_together(command: Command) -> Refusal | None:
+    """Say what is wrong with parameters each of which is in order."""
+    names = {fold(parameter.name) for parameter in command.parameters}
+    if len(names) < len(command.parameters):
+        return _malformed("two parameters have the same name")
+    sets = {
+        place.set for parameter in command.parameters for place in parameter.memberships
+    }
+    sets.update(command.sets)
+    if command.default_set:
+        sets.add(command.default_set)
+    for one in sorted(sets):
+        if not is_safe_name(one, NameKind.PARAMETER_SET):
+            return _unsafe_part(NameKind.PARAMETER_SET, one)
+    if len(set(map(fold, sets))) > MAX_PARAMETER_SETS + 1:  # one may be all of them
+        return _malformed("it has more parameter sets than PowerShell allows")
     return None
 
 
